@@ -1,0 +1,48 @@
+# Helpers that give every target the same warnings, sanitizers and include root (src/).
+set(PODRING_WARNINGS -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wnon-virtual-dtor)
+if(PODRING_WERROR)
+  list(APPEND PODRING_WARNINGS -Werror)
+endif()
+
+if(PODRING_SANITIZE)
+  add_compile_options(-fsanitize=${PODRING_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${PODRING_SANITIZE})
+endif()
+
+function(podring_configure target)
+  target_compile_options(${target} PRIVATE ${PODRING_WARNINGS})
+  target_include_directories(${target} PUBLIC ${CMAKE_SOURCE_DIR}/src)
+endfunction()
+
+# podring_library(core SOURCES a.cc b.cc LINK libs...) makes podring_core and podring::core.
+function(podring_library name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LINK;PRIVATE_LINK" ${ARGN})
+  add_library(podring_${name} STATIC ${arg_SOURCES})
+  add_library(podring::${name} ALIAS podring_${name})
+  podring_configure(podring_${name})
+  target_link_libraries(podring_${name} PUBLIC ${arg_LINK} PRIVATE ${arg_PRIVATE_LINK})
+endfunction()
+
+# podring_program(inject SOURCES inject.cc LINK libs...) makes build/<preset>/bin/inject.
+function(podring_program name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LINK" ${ARGN})
+  add_executable(${name} ${arg_SOURCES})
+  podring_configure(${name})
+  target_link_libraries(${name} PRIVATE ${arg_LINK})
+endfunction()
+
+# podring_test(codec SOURCES codec_test.cc LINK podring::core [TIMEOUT 60]) makes the Catch2 program
+# codec_test and the ctest entry "codec". The shared main() is tests/support/main.cc.
+function(podring_test name)
+  cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;LINK" ${ARGN})
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 120)
+  endif()
+  add_executable(${name}_test ${arg_SOURCES})
+  podring_configure(${name}_test)
+  target_include_directories(${name}_test PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+  target_link_libraries(${name}_test PRIVATE podring_test_main ${arg_LINK})
+  add_test(NAME ${name} COMMAND ${name}_test)
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT}
+    ENVIRONMENT "PODRING_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY};PODRING_SOURCE=${CMAKE_SOURCE_DIR}")
+endfunction()
