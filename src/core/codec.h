@@ -1,8 +1,9 @@
-// Bytes <-> frames and envelopes, as proto-docs/wire-protocol.md says. The only part that knows msgpack.
+// Bytes <-> frames and envelopes, as proto-docs/wire-protocol.md says. The only part that knows
+// msgpack.
 //
 // Reading never allocates from a length that the bytes claim, and never throws: what is not well
-// formed is `false`, and the caller counts it. An AnyFrame is reused from frame to frame, so a relay
-// costs no allocation once its vectors have grown.
+// formed is `false`, and the caller counts it. An AnyFrame is reused from frame to frame, so a
+// relay costs no allocation once its vectors have grown.
 #pragma once
 
 #include <cstdint>
@@ -21,12 +22,30 @@ inline constexpr std::size_t kNameBytesMax = 253;
 inline constexpr std::size_t kReasonBytesMax = 512;
 inline constexpr std::uint32_t kSeedCountMax = 1000;
 
-enum class FrameType : std::uint8_t { hello = 1, relay, ack, seed, seeded, refuse, leaving, ping, pong };
+enum class FrameType : std::uint8_t {
+  hello = 1,
+  relay,
+  ack,
+  seed,
+  seeded,
+  refuse,
+  leaving,
+  ping,
+  pong
+};
 enum class Role : std::uint8_t { peer = 0, client = 1 };
 enum class Word : std::uint8_t { received = 0, safe = 1, final = 2 };
 enum class Stage : std::uint8_t { accepted = 0, safe = 1, completed = 2, expired = 3 };
 enum class RefuseCode : std::uint8_t {
-  wrong_ring = 1, no_common_version, wrong_address, no_session, ring_full, leaving, too_large, bad_request, too_many
+  wrong_ring = 1,
+  no_common_version,
+  wrong_address,
+  no_session,
+  ring_full,
+  leaving,
+  too_large,
+  bad_request,
+  too_many
 };
 [[nodiscard]] const char* to_string(RefuseCode code);
 
@@ -69,8 +88,8 @@ struct SeedFrame {
   std::uint32_t count = 1;
   std::string message;
   LimitKind limit_kind = LimitKind::hops;
-  std::uint32_t limit = 0;    ///< 0: the receiver's default hops
-  std::uint64_t ttl_ms = 0;   ///< 0: the receiver's default
+  std::uint32_t limit = 0;       ///< 0: the receiver's default hops
+  std::uint64_t ttl_ms = 0;      ///< 0: the receiver's default
   Stage wait = Stage::accepted;  ///< accepted, safe or completed
 };
 struct SeededFrame {
@@ -150,7 +169,8 @@ void append_envelope(Bytes& out, const Envelope& envelope, const HandOver& hand_
 /// A new envelope with an empty trace; `head` is taken as it is.
 [[nodiscard]] Envelope make_envelope(const EnvelopeHead& head, std::string_view message);
 /// Bytes that an envelope would have after `hops` more entries with names of this length.
-[[nodiscard]] std::size_t encoded_bytes_after(const Envelope& envelope, std::size_t hops, std::size_t name_bytes);
+[[nodiscard]] std::size_t encoded_bytes_after(const Envelope& envelope, std::size_t hops,
+                                              std::size_t name_bytes);
 /// Walks the trace; true when every entry is well formed.
 [[nodiscard]] bool trace_is_well_formed(const Envelope& envelope);
 

@@ -16,7 +16,8 @@ namespace podring {
 /// The core goes on with what waits for them in on_logged().
 using LogTicket = std::uint64_t;
 
-/// A visit: the envelope was accepted here (or seeded, at hop 0). Only with Settings::report_visits.
+/// A visit: the envelope was accepted here (or seeded, at hop 0). Only with
+/// Settings::report_visits.
 struct Visited {
   Envelope envelope;  ///< trace: the names before this pod
   Address sender;     ///< who handed it over; at hop 0 the address that seeded
@@ -30,7 +31,7 @@ struct SafeConfirmed {  ///< at the origin. The seed's client is told after on_l
   EnvelopeId id;
   LogTicket ticket = 0;
 };
-struct Ended {  ///< completed or expired here. Acked as final after on_logged(ticket).
+struct Ended {        ///< completed or expired here. Acked as final after on_logged(ticket).
   Envelope envelope;  ///< trace: the names before this pod, as at its visit
   End end = End::completed;
   LogTicket ticket = 0;
@@ -52,11 +53,11 @@ struct DuplicateDropped {
   bool held = false;  ///< tied to a copy held here; else to one that was let go
 };
 enum class LinkDownReason : std::uint8_t {
-  broken,       ///< the connection broke, or could not be made
-  silent,       ///< no frame within the suspicion time, or no answer to hello
-  no_session,   ///< the other side does not know our session: it restarted or dropped it
-  refused,      ///< hello was refused
-  idle,         ///< no longer needed; not a failure
+  broken,      ///< the connection broke, or could not be made
+  silent,      ///< no frame within the suspicion time, or no answer to hello
+  no_session,  ///< the other side does not know our session: it restarted or dropped it
+  refused,     ///< hello was refused
+  idle,        ///< no longer needed; not a failure
 };
 struct LinkUp {
   Address peer;
@@ -67,13 +68,14 @@ struct LinkUp {
 struct LinkDown {
   Address peer;
   LinkDownReason reason = LinkDownReason::broken;
-  std::string detail;  ///< the refusal's words, or empty
+  std::string detail;             ///< the refusal's words, or empty
   std::uint32_t handed_back = 0;  ///< envelopes to be handed over again
 };
 struct SuccessorChanged {
   std::optional<Address> successor;  ///< nullopt: nobody to hand to
 };
-struct PeerHealth {  ///< verify-logs follows these: the peer is passed over from here on, or not any more
+struct PeerHealth {  ///< verify-logs follows these: the peer is passed over from here on, or not
+                     ///< any more
   enum class State : std::uint8_t { up, down, leaving };
   Address peer;
   State state = State::up;
@@ -90,16 +92,24 @@ struct HelloRefused {  ///< somebody else's hello was refused here
   std::string reason;
 };
 struct Shed {
-  enum class What : std::uint8_t { transit_full, transit_over_queue, ids_forgotten, session_evicted, trace_trimmed };
+  enum class What : std::uint8_t {
+    transit_full,
+    transit_over_queue,
+    ids_forgotten,
+    session_evicted,
+    trace_trimmed
+  };
   What what = What::transit_full;
-  std::uint64_t count = 0;  ///< since the last line of this kind; at most one line a second and kind
+  std::uint64_t count =
+      0;  ///< since the last line of this kind; at most one line a second and kind
 };
 struct LeavingStarted {};
 struct HeldAtExit {  ///< one per id, when the grace time ends with custody left
   EnvelopeId id;
 };
 
-using Event = std::variant<Visited, Seeded, SafeConfirmed, Ended, ReceiptArrived, DetourTaken, DuplicateDropped, LinkUp, LinkDown,
-                           SuccessorChanged, PeerHealth, ViewChanged, HelloRefused, Shed, LeavingStarted, HeldAtExit>;
+using Event = std::variant<Visited, Seeded, SafeConfirmed, Ended, ReceiptArrived, DetourTaken,
+                           DuplicateDropped, LinkUp, LinkDown, SuccessorChanged, PeerHealth,
+                           ViewChanged, HelloRefused, Shed, LeavingStarted, HeldAtExit>;
 
 }  // namespace podring

@@ -1,9 +1,9 @@
 // One peer of the ring as a state machine with no I/O: views, frames, seeds and time go in; frames,
 // dials and events come out. Same seed + same inputs = same outputs.
 //
-// Inputs only change state. flush() ends a turn: it forms the batches and returns everything that is
-// to be done, in order. Events that carry a LogTicket must be written before on_logged() is called;
-// what depends on them comes out of the next flush().
+// Inputs only change state. flush() ends a turn: it forms the batches and returns everything that
+// is to be done, in order. Events that carry a LogTicket must be written before on_logged() is
+// called; what depends on them comes out of the next flush().
 #pragma once
 
 #include <cstdint>
@@ -23,11 +23,13 @@ namespace podring {
 using LinkId = std::uint32_t;   ///< an outgoing connection; chosen by the core, never used twice
 using RouteId = std::uint32_t;  ///< an incoming connection; chosen by the transport
 
-struct Dial {  ///< open a connection to the ring port of `to`; report on_link_connected / on_link_broken
+struct Dial {  ///< open a connection to the ring port of `to`; report on_link_connected /
+               ///< on_link_broken
   LinkId link = 0;
   Address to;
 };
-struct HangUp {  ///< close it and drop what is unsent. Nothing about this link is to be reported any more.
+struct HangUp {  ///< close it and drop what is unsent. Nothing about this link is to be reported
+                 ///< any more.
   LinkId link = 0;
 };
 struct SendLink {  ///< a failed send needs no report: it is one more lost frame
@@ -50,20 +52,20 @@ struct Outputs {  ///< events before actions: log first, then send
 enum class Mutation : std::uint8_t {
   none,
   duplicate_acked_as_safe,
-  release_one_step_early,      ///< let go at `received`
-  self_hand_over_counts,       ///< a hand-over to oneself adds a copy
-  no_merge,                    ///< an id that comes back does not take the held one's place
-  wrong_lap_boundary,          ///< [x, y) in place of (x, y]
-  accept_equal_lap,            ///< >= for >
-  no_reack,                    ///< a repeated sequence number is not answered
-  full_peer_acks,              ///< says received and drops
-  custody_gates_sending,       ///< held envelopes count against the queue
+  release_one_step_early,  ///< let go at `received`
+  self_hand_over_counts,   ///< a hand-over to oneself adds a copy
+  no_merge,                ///< an id that comes back does not take the held one's place
+  wrong_lap_boundary,      ///< [x, y) in place of (x, y]
+  accept_equal_lap,        ///< >= for >
+  no_reack,                ///< a repeated sequence number is not answered
+  full_peer_acks,          ///< says received and drops
+  custody_gates_sending,   ///< held envelopes count against the queue
   bubble_rule_off,
   held_ids_forgotten,
   never_resend,
-  no_reroute_of_received,      ///< a dead session hands back only what was not received
+  no_reroute_of_received,  ///< a dead session hands back only what was not received
   end_acked_before_logged,
-  stale_session_acks,          ///< an ack for a dead session is believed
+  stale_session_acks,  ///< an ack for a dead session is believed
   places_never_shrink,
 };
 
@@ -72,17 +74,17 @@ struct Settings {
   std::uint8_t version_min = 1;
   std::uint8_t version_max = 1;
   // Rules given to seeds taken here.
-  std::uint8_t copies = 2;                          ///< 1..3
+  std::uint8_t copies = 2;  ///< 1..3
   CopiesOn copies_on = CopiesOn::peers;
   std::uint32_t hops = 10;                          ///< 1..kHopsMax
   Duration ttl = std::chrono::minutes{10};          ///< 1 ms .. 49 days
   Duration receipt_ttl = std::chrono::seconds{60};  ///< an end's own time on its way to the origin
   // Bounds.
-  std::size_t queue = 1024;                         ///< envelopes the successor has not got yet; >= 2
+  std::size_t queue = 1024;  ///< envelopes the successor has not got yet; >= 2
   std::size_t queue_bytes = 16 * 1024 * 1024;
-  std::size_t memory_max = 1'000'000;               ///< ids remembered
-  std::size_t sessions_max = 4096;                  ///< inbound sessions
-  std::size_t frame_bytes = 64 * 1024;              ///< a relay batch stops growing here
+  std::size_t memory_max = 1'000'000;   ///< ids remembered
+  std::size_t sessions_max = 4096;      ///< inbound sessions
+  std::size_t frame_bytes = 64 * 1024;  ///< a relay batch stops growing here
   // Timers (proto-docs/delivery.md gives the reasons).
   Duration rto_min = std::chrono::milliseconds{200};
   Duration rto_max = std::chrono::seconds{5};
@@ -90,7 +92,7 @@ struct Settings {
   Duration silent_after = std::chrono::seconds{2};
   Duration hello_timeout = std::chrono::milliseconds{700};
   Duration probe_every = std::chrono::seconds{1};
-  Duration memory_grace = std::chrono::seconds{10}; ///< remembered longer than its time left
+  Duration memory_grace = std::chrono::seconds{10};  ///< remembered longer than its time left
   Duration drain_linger = std::chrono::seconds{5};
   bool report_visits = true;
   Mutation mutation = Mutation::none;
@@ -103,21 +105,21 @@ struct SeedRequest {
   std::optional<std::uint32_t> hops;
   std::optional<std::uint32_t> laps;  ///< not together with hops
   std::optional<Duration> ttl;
-  bool receipt = false;     ///< somebody waits for `completed`
-  Address sender;           ///< who seeded; the own address for start-up seeds
+  bool receipt = false;  ///< somebody waits for `completed`
+  Address sender;        ///< who seeded; the own address for start-up seeds
 };
 enum class SeedError : std::uint8_t { none, ring_full, leaving, too_large, bad_request };
 struct SeedResult {
   SeedError error = SeedError::none;
-  std::string reason;   ///< a sentence for the client when refused
-  EnvelopeId first;     ///< ids first.counter .. first.counter + count - 1
+  std::string reason;  ///< a sentence for the client when refused
+  EnvelopeId first;    ///< ids first.counter .. first.counter + count - 1
 };
 
 /// A link or a neighbour as `/ring` shows it.
 struct LinkStatus {
   Address address;
   std::optional<Identity> identity;
-  bool up = false;         ///< hello was answered, not suspected
+  bool up = false;  ///< hello was answered, not suspected
   bool suspected = false;
   bool leaving = false;
   bool successor = false;
@@ -178,7 +180,8 @@ class Peer {
 
   /// When on_tick() next has work.
   [[nodiscard]] TimePoint next_deadline() const;
-  /// After leave(): nothing is held, nobody waits for an ack from here, and the linger time is over.
+  /// After leave(): nothing is held, nobody waits for an ack from here, and the linger time is
+  /// over.
   [[nodiscard]] bool may_exit(Now now) const;
   /// Start-up seeds may go: the view has been stable for 2 s with another healthy peer.
   [[nodiscard]] bool settled(Now now) const;

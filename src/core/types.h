@@ -14,7 +14,8 @@
 
 namespace podring {
 
-using Bytes = std::string;  ///< Owned bytes. A string, so that message text needs no copy to be read.
+using Bytes =
+    std::string;  ///< Owned bytes. A string, so that message text needs no copy to be read.
 using ByteView = std::string_view;
 
 using Duration = std::chrono::nanoseconds;
@@ -41,8 +42,8 @@ struct Now {
   WallTime wall;
 };
 
-/// An IPv4 or IPv6 address as one 128-bit number, so that 10.42.0.9 sorts before 10.42.0.10. IPv4 is
-/// kept v4-mapped (::ffff:a.b.c.d), which makes the mapped and the plain form one address.
+/// An IPv4 or IPv6 address as one 128-bit number, so that 10.42.0.9 sorts before 10.42.0.10. IPv4
+/// is kept v4-mapped (::ffff:a.b.c.d), which makes the mapped and the plain form one address.
 struct Address {
   std::uint64_t high = 0;
   std::uint64_t low = 0;

@@ -1,0 +1,730 @@
+#include "core/codec.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <type_traits>
+
+#include <msgpack.hpp>
+
+// Writing goes through msgpack-cxx. Reading does not: its unpacker builds a tree, and one envelope
+// a hop has 250 ns in all, so the few shapes that frames have are read in place, front to back. The
+// tests read everything with msgpack-cxx as well and compare.
+
+namespace podring {
+namespace {
+
+constexpr std::size_t kHeadFields = 16;  // of an envelope's array, before the trace entries
+constexpr std::size_t kExtBytesMax = 4096;
+constexpr std::uint32_t kExtKeysMax = 64;
+constexpr std::size_t kUidBytesMax = 128;
+constexpr std::size_t kTraceOverhead = 1 + 3 + 9;  // array header, longest str header used, uint64
+
+// ---- reading
+// --------------------------------------------------------------------------------------
+
+/// Reads msgpack items front to back. After the first mistake everything reads as zero and ok() is
+/// false.
+class Reader {
+ public:
+  explicit Reader(ByteView bytes) : at_(bytes.data()), begin_(at_), end_(at_ + bytes.size()) {}
+
+  [[nodiscard]] bool ok() const { return ok_; }
+  [[nodiscard]] bool at_end() const { return ok_ && at_ == end_; }
+  [[nodiscard]] std::size_t offset() const { return static_cast<std::size_t>(at_ - begin_); }
+  [[nodiscard]] std::size_t remaining() const { return static_cast<std::size_t>(end_ - at_); }
+  void fail() {
+    ok_ = false;
+    at_ = end_;
+  }
+
+  std::uint64_t uint() {
+    const unsigned tag = byte();
+    if (tag <= 0x7f) return tag;
+    switch (tag) {
+      case 0xcc:
+        return big_endian(1);
+      case 0xcd:
+        return big_endian(2);
+      case 0xce:
+        return big_endian(4);
+      case 0xcf:
+        return big_endian(8);
+      default:
+        fail();
+        return 0;
+    }
+  }
+  template <typename T>
+  T uint_up_to(std::uint64_t max) {
+    const std::uint64_t value = uint();
+    if (value > max) fail();
+    return ok_ ? static_cast<T>(value) : T{};
+  }
+  bool boolean() {
+    const unsigned tag = byte();
+    if (tag != 0xc2 && tag != 0xc3) fail();
+    return ok_ && tag == 0xc3;
+  }
+  /// Number of elements; each needs at least one byte, so a claim beyond what remains is a mistake.
+  std::size_t array() { return header(0x90, 0x0f, 0xdc, 0xdd); }
+  std::size_t map() { return header(0x80, 0x0f, 0xde, 0xdf); }
+  ByteView str() {
+    const unsigned tag = byte();
+    if ((tag & 0xe0) == 0xa0) return take(tag & 0x1f);
+    switch (tag) {
+      case 0xd9:
+        return take(big_endian(1));
+      case 0xda:
+        return take(big_endian(2));
+      case 0xdb:
+        return take(big_endian(4));
+      default:
+        fail();
+        return {};
+    }
+  }
+  ByteView str_up_to(std::size_t max) {
+    const ByteView text = str();
+    if (text.size() > max) fail();
+    return ok_ ? text : ByteView{};
+  }
+  ByteView bin() {
+    switch (byte()) {
+      case 0xc4:
+        return take(big_endian(1));
+      case 0xc5:
+        return take(big_endian(2));
+      case 0xc6:
+        return take(big_endian(4));
+      default:
+        fail();
+        return {};
+    }
+  }
+  Address address() {
+    const ByteView bytes = bin();
+    if (bytes.size() == 4) return Address::v4(static_cast<std::uint32_t>(number(bytes)));
+    if (bytes.size() == 16) return {number(bytes.substr(0, 8)), number(bytes.substr(8))};
+    fail();
+    return {};
+  }
+  /// Any one item, at most `depth` levels of arrays and maps deep. Extension types are not used
+  /// here.
+  void skip(int depth = 8) {
+    const unsigned tag = ok_ && at_ < end_ ? static_cast<unsigned char>(*at_) : 0xc1;
+    if (tag <= 0x7f || tag >= 0xe0 || tag == 0xc0 || tag == 0xc2 || tag == 0xc3) {
+      byte();
+      return;
+    }
+    if ((tag & 0xe0) == 0xa0 || (tag >= 0xd9 && tag <= 0xdb)) {
+      str();
+      return;
+    }
+    if (tag >= 0xc4 && tag <= 0xc6) {
+      bin();
+      return;
+    }
+    if (tag >= 0xca && tag <= 0xd3) {
+      constexpr std::array<std::uint8_t, 10> kWidth{4, 8, 1, 2, 4, 8, 1, 2, 4, 8};
+      byte();
+      take(kWidth[tag - 0xca]);
+      return;
+    }
+    std::size_t items = 0;
+    if ((tag & 0xf0) == 0x90 || tag == 0xdc || tag == 0xdd) {
+      items = array();
+    } else if ((tag & 0xf0) == 0x80 || tag == 0xde || tag == 0xdf) {
+      items = 2 * map();
+    } else {
+      fail();
+    }
+    if (items > 0 && depth == 0) fail();
+    for (std::size_t i = 0; i < items && ok_; ++i) skip(depth - 1);
+  }
+  /// The extension map: unknown keys are stepped over.
+  void ext() {
+    const std::size_t begin = offset();
+    const std::size_t keys = map();
+    if (keys > kExtKeysMax) fail();
+    for (std::size_t i = 0; i < keys && ok_; ++i) {
+      str();
+      skip();
+    }
+    if (ok_ && offset() - begin > kExtBytesMax) fail();
+  }
+
+ private:
+  unsigned byte() {
+    if (at_ == end_) {
+      fail();
+      return 0xc1;
+    }
+    return static_cast<unsigned char>(*at_++);
+  }
+  ByteView take(std::uint64_t count) {
+    if (count > remaining()) {
+      fail();
+      return {};
+    }
+    const ByteView bytes{at_, static_cast<std::size_t>(count)};
+    at_ += count;
+    return bytes;
+  }
+  static std::uint64_t number(ByteView bytes) {
+    std::uint64_t value = 0;
+    for (const char c : bytes) value = (value << 8) | static_cast<unsigned char>(c);
+    return value;
+  }
+  std::uint64_t big_endian(std::size_t width) { return number(take(width)); }
+  std::size_t header(unsigned fix, unsigned mask, unsigned tag16, unsigned tag32) {
+    const unsigned tag = byte();
+    std::uint64_t count = 0;
+    if ((tag & ~mask) == fix) {
+      count = tag & mask;
+    } else if (tag == tag16) {
+      count = big_endian(2);
+    } else if (tag == tag32) {
+      count = big_endian(4);
+    } else {
+      fail();
+    }
+    if (count > remaining()) fail();
+    return ok_ ? static_cast<std::size_t>(count) : 0;
+  }
+
+  const char* at_;
+  const char* begin_;
+  const char* end_;
+  bool ok_ = true;
+};
+
+void read_identity(Reader& in, Identity& identity) {
+  identity.pod = in.str_up_to(kNameBytesMax);
+  identity.uid = in.str_up_to(kUidBytesMax);
+  identity.node = in.str_up_to(kNameBytesMax);
+  identity.address = in.address();
+}
+
+void read(Reader& in, HelloFrame& frame) {
+  frame.answer = in.boolean();
+  frame.version_min = in.uint_up_to<std::uint8_t>(255);
+  frame.version_max = in.uint_up_to<std::uint8_t>(255);
+  frame.role = in.uint_up_to<Role>(1);
+  frame.ring = in.str_up_to(kNameBytesMax);
+  read_identity(in, frame.identity);
+  frame.dialled = in.address();
+  frame.identity.boot = {in.uint()};
+  frame.leaving = in.boolean();
+  frame.room_envelopes = in.uint();
+  frame.room_bytes = in.uint();
+  if (frame.identity.boot.value == 0 || frame.identity.pod.empty() || frame.version_min == 0 ||
+      frame.version_max < frame.version_min) {
+    in.fail();
+  }
+}
+
+void read(Reader& in, RelayFrame& frame) {
+  frame.floor = in.uint();
+  frame.first = in.uint();
+  frame.envelopes.clear();
+  const std::size_t count = in.array();
+  for (std::size_t i = 0; i < count && in.ok(); ++i) frame.envelopes.push_back(in.bin());
+  if (frame.floor > frame.first || frame.first > UINT64_MAX - kFrameBytesMax) in.fail();
+}
+
+SequenceRange read_range(Reader& in) {
+  SequenceRange range;
+  range.first = in.uint();
+  range.last = in.uint();
+  if (range.last < range.first) in.fail();
+  return range;
+}
+
+void read(Reader& in, AckFrame& frame) {
+  frame.room_envelopes = in.uint();
+  frame.room_bytes = in.uint();
+  frame.ranges.clear();
+  const std::size_t count = in.array();
+  if (count > kRangesMax) in.fail();
+  for (std::size_t i = 0; i < count && in.ok(); ++i) {
+    const std::size_t items = in.array();
+    AckRange range;
+    range.word = in.uint_up_to<Word>(2);
+    range.range = read_range(in);
+    if (items < 3 || items > 4) in.fail();
+    if (items == 4) {
+      range.place_count = 1;
+      range.place = in.uint();
+    }
+    frame.ranges.push_back(range);
+  }
+}
+
+void read(Reader& in, SeedFrame& frame) {
+  frame.request = in.uint();
+  frame.count = in.uint_up_to<std::uint32_t>(UINT32_MAX);
+  frame.message = in.str_up_to(kEnvelopeBytesMax);
+  frame.limit_kind = in.uint_up_to<LimitKind>(1);
+  frame.limit = in.uint_up_to<std::uint32_t>(UINT32_MAX);
+  frame.ttl_ms = in.uint();
+  frame.wait = in.uint_up_to<Stage>(2);
+}
+
+void read_entries(Reader& in, std::size_t count, auto&& take) {
+  for (std::size_t i = 0; i < count && in.ok(); ++i) {
+    if (in.array() != 2) in.fail();
+    const ByteView pod = in.str_up_to(kNameBytesMax);
+    const auto at = in.uint_up_to<std::int64_t>(INT64_MAX);
+    if (in.ok()) take(TraceEntry{pod, WallTime{at}});
+  }
+}
+
+void read(Reader& in, SeededFrame& frame) {
+  frame.request = in.uint();
+  frame.stage = in.uint_up_to<Stage>(3);
+  frame.first.boot = {in.uint()};
+  frame.first.counter = in.uint();
+  frame.count = in.uint_up_to<std::uint32_t>(UINT32_MAX);
+  frame.trace_omitted = in.uint_up_to<std::uint32_t>(UINT32_MAX);
+  frame.trace.clear();
+  read_entries(in, in.array(),
+               [&](const TraceEntry& entry) { frame.trace.emplace_back(entry.pod, entry.at); });
+}
+
+void read(Reader& in, RefuseFrame& frame) {
+  const auto code = in.uint_up_to<std::uint8_t>(255);
+  frame.code = static_cast<RefuseCode>(code);
+  frame.reason = in.str_up_to(kReasonBytesMax);
+  frame.request = in.uint();
+  if (code < 1 || code > 9) in.fail();
+}
+
+void read(Reader& in, PingFrame& frame) {
+  frame.token = in.uint();
+  frame.floor = in.uint();
+  frame.asks.clear();
+  const std::size_t count = in.array();
+  if (count > kRangesMax) in.fail();
+  for (std::size_t i = 0; i < count && in.ok(); ++i) {
+    if (in.array() != 2) in.fail();
+    frame.asks.push_back(read_range(in));
+  }
+}
+
+void read(Reader& in, PongFrame& frame) {
+  frame.token = in.uint();
+  frame.room_envelopes = in.uint();
+  frame.room_bytes = in.uint();
+}
+
+/// Array lengths: the four common fields, the type's own, ext.
+constexpr std::array<std::size_t, 10> kFrameFields{0, 19, 8, 8, 12, 12, 8, 5, 8, 8};
+
+// ---- writing
+// --------------------------------------------------------------------------------------
+
+/// What msgpack::packer writes to.
+struct Sink {
+  Bytes& out;
+  void write(const char* data, std::size_t size) { out.append(data, size); }
+};
+using Packer = msgpack::packer<Sink>;
+
+/// Room for an envelope's head with all its detours and one trace entry.
+struct SmallSink {
+  std::array<char, 1024> bytes;
+  std::size_t size = 0;
+  void write(const char* data, std::size_t count) {
+    std::memcpy(bytes.data() + size, data, count);
+    size += count;
+  }
+};
+static_assert(140 + kDetoursKept * 11 + kNameBytesMax + 16 <= sizeof(SmallSink::bytes));
+
+template <typename Out>
+void pack_str(Out& out, std::string_view text) {
+  out.pack_str(static_cast<std::uint32_t>(text.size()));
+  out.pack_str_body(text.data(), static_cast<std::uint32_t>(text.size()));
+}
+
+template <typename Out>
+void pack_bin(Out& out, std::string_view bytes) {
+  out.pack_bin(static_cast<std::uint32_t>(bytes.size()));
+  out.pack_bin_body(bytes.data(), static_cast<std::uint32_t>(bytes.size()));
+}
+
+template <typename Out>
+void pack_address(Out& out, Address address) {
+  std::array<char, 16> bytes{};
+  const std::size_t size = address.is_v4() ? 4 : 16;
+  for (std::size_t i = 0; i < size; ++i) {
+    const std::size_t from_end = size - 1 - i;
+    const std::uint64_t word = from_end < 8 ? address.low : address.high;
+    bytes[i] = static_cast<char>((word >> (8 * (from_end % 8))) & 0xff);
+  }
+  pack_bin(out, {bytes.data(), size});
+}
+
+/// Frame around `body`, which packs the type's own fields; ext is empty today.
+template <typename Body>
+Bytes frame_of(FrameType type, FrameHeader header, std::size_t size_hint, Body&& body) {
+  Bytes bytes;
+  bytes.reserve(size_hint);
+  Sink sink{bytes};
+  Packer out{sink};
+  out.pack_array(static_cast<std::uint32_t>(kFrameFields[static_cast<std::size_t>(type)]));
+  out.pack(kMagic);
+  out.pack(header.version);
+  out.pack(static_cast<std::uint8_t>(type));
+  out.pack(header.session);
+  if constexpr (std::is_invocable_v<Body, Packer&, Sink&>) {
+    body(out, sink);
+  } else {
+    body(out);
+  }
+  out.pack_map(0);
+  return bytes;
+}
+
+/// Where entry number `kTraceFirstKept` begins in the trace of `envelope`, and the one after it.
+struct Cut {
+  std::size_t begin = 0;
+  std::size_t end = 0;
+};
+Cut find_cut(const Envelope& envelope, std::size_t entries) {
+  Reader in{ByteView{envelope.tail}.substr(envelope.trace_at)};
+  for (std::size_t i = 0; i < kTraceFirstKept; ++i) in.skip();
+  Cut cut{in.offset(), in.offset()};
+  for (std::size_t i = 0; i < entries; ++i) in.skip();
+  cut.end = in.offset();
+  return in.ok() ? cut : Cut{};
+}
+
+std::size_t entry_bytes(std::size_t name_bytes) { return kTraceOverhead + name_bytes; }
+
+/// An upper bound of the encoded head.
+std::size_t head_bytes_max(const Envelope& envelope) { return 140 + envelope.detours.size() * 11; }
+
+}  // namespace
+
+const char* to_string(RefuseCode code) {
+  switch (code) {
+    case RefuseCode::wrong_ring:
+      return "wrong_ring";
+    case RefuseCode::no_common_version:
+      return "no_common_version";
+    case RefuseCode::wrong_address:
+      return "wrong_address";
+    case RefuseCode::no_session:
+      return "no_session";
+    case RefuseCode::ring_full:
+      return "ring_full";
+    case RefuseCode::leaving:
+      return "leaving";
+    case RefuseCode::too_large:
+      return "too_large";
+    case RefuseCode::bad_request:
+      return "bad_request";
+    case RefuseCode::too_many:
+      return "too_many";
+  }
+  return "unknown";
+}
+
+bool read_frame(ByteView bytes, AnyFrame& frame) {
+  if (bytes.size() > kFrameBytesMax) return false;
+  Reader in{bytes};
+  const std::size_t fields = in.array();
+  if (in.uint() != kMagic) return false;
+  frame.version = in.uint_up_to<std::uint8_t>(255);
+  const auto type = in.uint_up_to<std::uint8_t>(9);
+  frame.session = in.uint();
+  if (!in.ok() || type == 0 || fields != kFrameFields[type]) return false;
+  frame.type = static_cast<FrameType>(type);
+  switch (frame.type) {
+    case FrameType::hello:
+      read(in, frame.hello);
+      break;
+    case FrameType::relay:
+      read(in, frame.relay);
+      break;
+    case FrameType::ack:
+      read(in, frame.ack);
+      break;
+    case FrameType::seed:
+      read(in, frame.seed);
+      break;
+    case FrameType::seeded:
+      read(in, frame.seeded);
+      break;
+    case FrameType::refuse:
+      read(in, frame.refuse);
+      break;
+    case FrameType::leaving:
+      break;
+    case FrameType::ping:
+      read(in, frame.ping);
+      break;
+    case FrameType::pong:
+      read(in, frame.pong);
+      break;
+  }
+  in.ext();
+  return in.at_end();
+}
+
+Bytes write_frame(FrameHeader header, const HelloFrame& frame) {
+  return frame_of(FrameType::hello, {1, header.session}, 256, [&](Packer& out) {
+    out.pack(frame.answer);
+    out.pack(frame.version_min);
+    out.pack(frame.version_max);
+    out.pack(static_cast<std::uint8_t>(frame.role));
+    pack_str(out, frame.ring);
+    pack_str(out, frame.identity.pod);
+    pack_str(out, frame.identity.uid);
+    pack_str(out, frame.identity.node);
+    pack_address(out, frame.identity.address);
+    pack_address(out, frame.dialled);
+    out.pack(frame.identity.boot.value);
+    out.pack(frame.leaving);
+    out.pack(frame.room_envelopes);
+    out.pack(frame.room_bytes);
+  });
+}
+
+Bytes write_frame(FrameHeader header, const AckFrame& frame) {
+  return frame_of(FrameType::ack, header, 48 + frame.ranges.size() * 12, [&](Packer& out) {
+    out.pack(frame.room_envelopes);
+    out.pack(frame.room_bytes);
+    out.pack_array(static_cast<std::uint32_t>(frame.ranges.size()));
+    for (const AckRange& range : frame.ranges) {
+      out.pack_array(3U + range.place_count);
+      out.pack(static_cast<std::uint8_t>(range.word));
+      out.pack(range.range.first);
+      out.pack(range.range.last);
+      if (range.place_count > 0) out.pack(range.place);
+    }
+  });
+}
+
+Bytes write_frame(FrameHeader header, const SeedFrame& frame) {
+  return frame_of(FrameType::seed, header, 64 + frame.message.size(), [&](Packer& out) {
+    out.pack(frame.request);
+    out.pack(frame.count);
+    pack_str(out, frame.message);
+    out.pack(static_cast<std::uint8_t>(frame.limit_kind));
+    out.pack(frame.limit);
+    out.pack(frame.ttl_ms);
+    out.pack(static_cast<std::uint8_t>(frame.wait));
+  });
+}
+
+Bytes write_frame(FrameHeader header, const SeededFrame& frame) {
+  return frame_of(FrameType::seeded, header, 64 + frame.trace.size() * 32, [&](Packer& out) {
+    out.pack(frame.request);
+    out.pack(static_cast<std::uint8_t>(frame.stage));
+    out.pack(frame.first.boot.value);
+    out.pack(frame.first.counter);
+    out.pack(frame.count);
+    out.pack(frame.trace_omitted);
+    out.pack_array(static_cast<std::uint32_t>(frame.trace.size()));
+    for (const auto& [pod, at] : frame.trace) {
+      out.pack_array(2);
+      pack_str(out, pod);
+      out.pack(static_cast<std::uint64_t>(at.micros));
+    }
+  });
+}
+
+Bytes write_frame(FrameHeader header, const RefuseFrame& frame) {
+  return frame_of(FrameType::refuse, header, 64 + frame.reason.size(), [&](Packer& out) {
+    out.pack(static_cast<std::uint8_t>(frame.code));
+    pack_str(out, std::string_view{frame.reason}.substr(0, kReasonBytesMax));
+    out.pack(frame.request);
+  });
+}
+
+Bytes write_frame(FrameHeader header, const PingFrame& frame) {
+  return frame_of(FrameType::ping, header, 48 + frame.asks.size() * 12, [&](Packer& out) {
+    out.pack(frame.token);
+    out.pack(frame.floor);
+    out.pack_array(static_cast<std::uint32_t>(frame.asks.size()));
+    for (const SequenceRange& range : frame.asks) {
+      out.pack_array(2);
+      out.pack(range.first);
+      out.pack(range.last);
+    }
+  });
+}
+
+Bytes write_frame(FrameHeader header, const PongFrame& frame) {
+  return frame_of(FrameType::pong, header, 48, [&](Packer& out) {
+    out.pack(frame.token);
+    out.pack(frame.room_envelopes);
+    out.pack(frame.room_bytes);
+  });
+}
+
+Bytes write_leaving(FrameHeader header) {
+  return frame_of(FrameType::leaving, header, 24, [](Packer&) {});
+}
+
+Bytes write_relay(FrameHeader header, std::uint64_t floor, std::uint64_t first,
+                  std::size_t envelope_count, ByteView envelopes) {
+  return frame_of(FrameType::relay, header, 64 + envelopes.size(), [&](Packer& out, Sink& sink) {
+    out.pack(floor);
+    out.pack(first);
+    out.pack_array(static_cast<std::uint32_t>(envelope_count));
+    sink.write(envelopes.data(), envelopes.size());
+  });
+}
+
+bool trace_is_cut(const Envelope& envelope, const HandOver& hand_over) {
+  if (!hand_over.append_entry || envelope.trace_count < kTraceFirstKept + kTraceLastKept)
+    return false;
+  if (envelope.head.limit_kind == LimitKind::laps) return true;
+  return head_bytes_max(envelope) + envelope.tail.size() + entry_bytes(hand_over.pod.size()) >
+         kEnvelopeBytesMax;
+}
+
+void append_envelope(Bytes& out, const Envelope& envelope, const HandOver& hand_over) {
+  const EnvelopeHead& head = envelope.head;
+  Cut cut;
+  std::uint32_t cut_entries = 0;
+  if (trace_is_cut(envelope, hand_over)) {
+    cut_entries =
+        envelope.trace_count + 1 - static_cast<std::uint32_t>(kTraceFirstKept + kTraceLastKept);
+    cut = find_cut(envelope, cut_entries);
+    if (cut.end == cut.begin) cut_entries = 0;  // a trace that cannot be walked is left as it is
+  }
+  const std::uint32_t entries =
+      envelope.trace_count - cut_entries + (hand_over.append_entry ? 1 : 0);
+
+  SmallSink small;
+  msgpack::packer<SmallSink> pack{small};
+  pack.pack_array(static_cast<std::uint32_t>(kHeadFields) + entries);
+  pack.pack_uint64(head.id.boot.value);
+  pack.pack_uint64(head.id.counter);
+  pack_address(pack, head.origin);
+  pack.pack_uint32(hand_over.hop);
+  pack.pack_uint32(hand_over.lap);
+  pack.pack_uint8(static_cast<std::uint8_t>(head.limit_kind));
+  pack.pack_uint32(head.limit);
+  pack.pack_uint8(head.copies);
+  pack.pack_uint8(static_cast<std::uint8_t>(head.copies_on));
+  pack.pack_uint8(head.receipt ? 1 : 0);
+  pack.pack_uint8(static_cast<std::uint8_t>(head.ended));
+  pack.pack_uint32(hand_over.time_left_ms);
+  pack.pack_array(static_cast<std::uint32_t>(envelope.detours.size()));
+  for (const DetourEntry& detour : envelope.detours) {
+    pack.pack_array(2);
+    pack.pack_uint32(detour.hop);
+    pack.pack_uint32(detour.attempt);
+  }
+  pack.pack_uint32(envelope.trace_omitted + cut_entries);
+  const std::size_t head_size = small.size;
+
+  if (hand_over.append_entry) {
+    pack.pack_array(2);
+    pack_str(pack, hand_over.pod);
+    pack.pack_uint64(static_cast<std::uint64_t>(hand_over.arrived.micros));
+  }
+  const ByteView tail{envelope.tail};
+  const std::size_t cut_at = envelope.trace_at + cut.begin;
+  const std::size_t cut_size = cut_entries > 0 ? cut.end - cut.begin : 0;
+
+  Sink sink{out};
+  Packer{sink}.pack_bin(static_cast<std::uint32_t>(small.size + tail.size() - cut_size));
+  out.append(small.bytes.data(), head_size);
+  if (cut_size > 0) {
+    out.append(tail.substr(0, cut_at));
+    out.append(tail.substr(cut_at + cut_size));
+  } else {
+    out.append(tail);
+  }
+  out.append(small.bytes.data() + head_size, small.size - head_size);
+}
+
+bool read_envelope(ByteView bytes, Envelope& envelope) {
+  if (bytes.size() > kEnvelopeBytesMax) return false;
+  Reader in{bytes};
+  const std::size_t fields = in.array();
+  if (fields < kHeadFields) return false;
+  EnvelopeHead& head = envelope.head;
+  head.id.boot = {in.uint()};
+  head.id.counter = in.uint();
+  head.origin = in.address();
+  head.hop = in.uint_up_to<std::uint32_t>(UINT32_MAX - 1);
+  head.lap = in.uint_up_to<std::uint32_t>(UINT32_MAX - 2);
+  head.limit_kind = in.uint_up_to<LimitKind>(1);
+  head.limit =
+      in.uint_up_to<std::uint32_t>(head.limit_kind == LimitKind::hops ? kHopsMax : kLapsMax);
+  head.copies = in.uint_up_to<std::uint8_t>(3);
+  head.copies_on = in.uint_up_to<CopiesOn>(1);
+  head.receipt = (in.uint_up_to<std::uint8_t>(255) & 1) != 0;
+  head.ended = in.uint_up_to<End>(2);
+  head.time_left_ms = in.uint_up_to<std::uint32_t>(UINT32_MAX);
+  const std::size_t detours = in.array();
+  if (detours > kDetoursKept) in.fail();
+  envelope.detours.clear();
+  for (std::size_t i = 0; i < detours && in.ok(); ++i) {
+    if (in.array() != 2) in.fail();
+    const auto hop = in.uint_up_to<std::uint32_t>(UINT32_MAX);
+    const auto attempt = in.uint_up_to<std::uint32_t>(UINT32_MAX);
+    envelope.detours.push_back({hop, attempt});
+  }
+  envelope.trace_omitted = in.uint_up_to<std::uint32_t>(UINT32_MAX / 2);
+  const std::size_t tail_at = in.offset();
+  const ByteView message = in.str();
+  const std::size_t message_end = in.offset();
+  in.ext();
+  const std::size_t trace_at = in.offset();
+  const std::size_t entries = fields - kHeadFields;
+  if (!in.ok() || head.copies == 0 || head.limit == 0 || head.id.boot.value == 0 ||
+      head.id.counter == 0)
+    return false;
+  if (head.origin.is_unspecified()) return false;
+  if (entries > in.remaining() / 3 || (entries == 0) != (in.remaining() == 0)) return false;
+  envelope.tail.assign(bytes.substr(tail_at));
+  envelope.message_at = static_cast<std::uint32_t>(message_end - tail_at - message.size());
+  envelope.message_bytes = static_cast<std::uint32_t>(message.size());
+  envelope.trace_at = static_cast<std::uint32_t>(trace_at - tail_at);
+  envelope.trace_count = static_cast<std::uint32_t>(entries);
+  return true;
+}
+
+Envelope make_envelope(const EnvelopeHead& head, std::string_view message) {
+  Envelope envelope;
+  envelope.head = head;
+  Sink sink{envelope.tail};
+  Packer out{sink};
+  pack_str(out, message);
+  envelope.message_bytes = static_cast<std::uint32_t>(message.size());
+  envelope.message_at = static_cast<std::uint32_t>(envelope.tail.size() - message.size());
+  out.pack_map(0);
+  envelope.trace_at = static_cast<std::uint32_t>(envelope.tail.size());
+  return envelope;
+}
+
+std::size_t encoded_bytes_after(const Envelope& envelope, std::size_t hops,
+                                std::size_t name_bytes) {
+  return head_bytes_max(envelope) + kDetoursKept * 11 + envelope.tail.size() +
+         hops * entry_bytes(name_bytes);
+}
+
+bool trace_is_well_formed(const Envelope& envelope) {
+  Reader in{ByteView{envelope.tail}.substr(envelope.trace_at)};
+  read_entries(in, envelope.trace_count, [](const TraceEntry&) {});
+  return in.at_end();
+}
+
+std::vector<TraceEntry> trace_of(const Envelope& envelope) {
+  std::vector<TraceEntry> trace;
+  trace.reserve(envelope.trace_count);
+  Reader in{ByteView{envelope.tail}.substr(envelope.trace_at)};
+  read_entries(in, envelope.trace_count, [&](const TraceEntry& entry) { trace.push_back(entry); });
+  return trace;
+}
+
+}  // namespace podring
