@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/envelope.h"
@@ -142,6 +143,10 @@ class Backend {
   [[nodiscard]] virtual Readiness readiness() const = 0;  ///< never waits for anything
   /// Prometheus text; the front end appends its own `podring_http_*` families.
   [[nodiscard]] virtual std::string metrics_text() const = 0;
+
+  /// The front end turned something away at one of its bounds: a line for the log (`shed`). Comes
+  /// at most once a second for each `what`; `count` is since the last time.
+  virtual void http_shed(std::string_view what, std::uint64_t count) = 0;
 };
 
 }  // namespace podring::http
