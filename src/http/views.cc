@@ -1,0 +1,177 @@
+#include "http/views.h"
+
+#include <array>
+#include <cstdio>
+#include <ctime>
+
+namespace podring::http {
+namespace {
+
+void write_address(JsonText& json, std::string_view name, const std::optional<Address>& address) {
+  json.key(name);
+  if (address) {
+    json.value(to_string(*address));
+  } else {
+    json.null();
+  }
+}
+
+template <typename Time>
+void write_ticks(JsonText& json, std::string_view name, const std::optional<Time>& time) {
+  json.key(name);
+  if (time) {
+    json.value(time->count());
+  } else {
+    json.null();
+  }
+}
+
+void write_peer(JsonText& json, const PeerView& peer) {
+  json.open_object();
+  json.field("address", to_string(peer.address)).field("pod", peer.pod).field("node", peer.node);
+  json.field("boot", peer.boot).field("state", peer.state);
+  json.field("outgoing", peer.outgoing).field("incoming", peer.incoming);
+  write_ticks(json, "round_trip_us", peer.round_trip);
+  write_ticks(json, "heard_ms_ago", peer.heard_ago);
+  json.field("in_flight", peer.in_flight).field("unsafe", peer.unsafe);
+  json.close_object();
+}
+
+void write_dns(JsonText& json, const DnsView& dns) {
+  json.open_object();
+  json.field("mode", dns.mode).field("name", dns.name).field("outcome", dns.outcome);
+  json.field("detail", dns.detail);
+  write_ticks(json, "answer_age_ms", dns.answer_age);
+  json.key("ttl_s");
+  if (dns.ttl_s) {
+    json.value(*dns.ttl_s);
+  } else {
+    json.null();
+  }
+  json.field("addresses", dns.addresses).close_object();
+}
+
+std::string_view name_of(End end) {
+  return end == End::completed ? "completed" : end == End::expired ? "expired" : "running";
+}
+
+}  // namespace
+
+void write_ring(JsonText& json, const RingView& ring) {
+  json.open_object();
+  json.field("address", to_string(ring.self.address));
+  json.field("pod", ring.self.pod).field("node", ring.self.node).field("uid", ring.self.uid);
+  json.field("boot", to_string(ring.self.boot)).field("ring", ring.ring);
+  json.key("view").open_array();
+  for (const Address address : ring.view) {
+    json.value(to_string(address));
+  }
+  json.close_array().field("digest", digest_text(ring.digest));
+  write_address(json, "successor", ring.successor);
+  write_address(json, "predecessor", ring.predecessor);
+  json.key("peers").open_array();
+  for (const PeerView& peer : ring.peers) {
+    write_peer(json, peer);
+  }
+  json.close_array().key("dns");
+  write_dns(json, ring.dns);
+  json.field("queue_used", ring.queue_used).field("queue_max", ring.queue_max);
+  json.field("held", ring.held).field("leaving", ring.leaving);
+  json.close_object();
+}
+
+void write_message(JsonText& json, const MessageView& message) {
+  json.open_object();
+  json.field("id", to_string(message.id)).field("state", state_of(message));
+  json.field("safe", message.safe || message.ended != End::none);
+  json.field("message", message.message);
+  if (message.message_bytes > message.message.size()) {
+    json.field("message_bytes", message.message_bytes);
+  }
+  json.field("seeded_here", message.seeded_here).field("visits", message.visits);
+  json.field("hop", message.hop).field("lap", message.lap);
+  json.field("sender_pod_ip",
+             message.sender.is_unspecified() ? std::string{} : to_string(message.sender));
+  json.key("trace").open_array();
+  for (const TraceStep& step : message.trace) {
+    json.open_object().field("pod", step.pod).field("at", time_text(step.at));
+    json.field("at_us", step.at.micros).close_object();
+  }
+  json.close_array();
+  if (message.trace_omitted > 0) {
+    json.field("trace_omitted", message.trace_omitted);
+  }
+  if (!message.detours.empty()) {
+    json.key("detours").open_array();
+    for (const DetourEntry& detour : message.detours) {
+      json.open_object().field("hop", detour.hop).field("try", detour.attempt).close_object();
+    }
+    json.close_array();
+  }
+  json.field("since", time_text(message.since)).field("last", time_text(message.last));
+  json.close_object();
+}
+
+void write_messages(JsonText& json, const std::vector<MessageView>& messages) {
+  json.open_array();
+  for (const MessageView& message : messages) {
+    write_message(json, message);
+  }
+  json.close_array();
+}
+
+void write_traces(JsonText& json, const std::vector<EnvelopeId>& ids,
+                  const std::vector<SeedEnd>& ends) {
+  json.key("traces").open_array();
+  for (std::size_t i = 0; i < ids.size() && i < ends.size(); ++i) {
+    if (ends[i].end == End::none) {
+      continue;
+    }
+    json.open_object().field("id", to_string(ids[i])).field("end", name_of(ends[i].end));
+    json.key("trace").open_array();
+    for (const auto& [pod, at] : ends[i].trace) {
+      json.value(pod);
+    }
+    json.close_array().key("at_us").open_array();
+    for (const auto& [pod, at] : ends[i].trace) {
+      json.value(at.micros);
+    }
+    json.close_array();
+    if (ends[i].trace_omitted > 0) {
+      json.field("trace_omitted", ends[i].trace_omitted);
+    }
+    json.close_object();
+  }
+  json.close_array();
+}
+
+std::string digest_text(std::uint64_t digest) { return to_string(BootId{digest}); }
+
+std::string_view state_of(const MessageView& message) {
+  if (message.ended != End::none) {
+    return name_of(message.ended);
+  }
+  return message.safe ? "safe" : "running";
+}
+
+std::string time_text(WallTime time) {
+  constexpr std::int64_t kMicros = 1'000'000;
+  std::int64_t micros = time.micros % kMicros;
+  std::int64_t whole = time.micros / kMicros;
+  if (micros < 0) {
+    micros += kMicros;
+    --whole;
+  }
+  const std::time_t seconds = whole;
+  std::tm parts{};
+  if (gmtime_r(&seconds, &parts) == nullptr) {
+    return {};
+  }
+  std::array<char, 32> day{};
+  std::strftime(day.data(), day.size(), "%Y-%m-%dT%H:%M:%S", &parts);
+  std::array<char, 48> out{};
+  std::snprintf(out.data(), out.size(), "%s.%06dZ", day.data(), static_cast<int>(micros));
+  return out.data();
+}
+
+}  // namespace podring::http
