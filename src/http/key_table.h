@@ -24,7 +24,7 @@ class KeyTable {
   };
   struct Found {
     std::shared_ptr<SeedTicket> ticket;
-    bool is_new = false;         ///< the caller seeds
+    bool is_new = false;          ///< the caller seeds
     std::uint64_t forgotten = 0;  ///< keys pushed out to make room
   };
 

@@ -93,7 +93,8 @@ std::optional<std::pair<std::string, std::map<std::string, std::string>>> split_
   }
   target = target.substr(0, target.find('#'));
   const auto mark = target.find('?');
-  std::pair<std::string, std::map<std::string, std::string>> out{target.substr(0, mark), {}};
+  std::pair<std::string, std::map<std::string, std::string>> out{
+      std::string{target.substr(0, mark)}, {}};
   std::string_view rest = mark == std::string_view::npos ? "" : target.substr(mark + 1);
   while (!rest.empty()) {
     const auto part = rest.substr(0, rest.find('&'));

@@ -181,7 +181,7 @@ std::variant<SeedBody, BodyError> read_seed_body(const std::string& json) {
     return BodyError{"the body is empty; send a JSON object such as {\"message\": \"hello\"}",
                      false};
   }
-  const Poco::SharedPtr<SeedBodyHandler> handler{new SeedBodyHandler};
+  Poco::SharedPtr<SeedBodyHandler> handler{new SeedBodyHandler};
   try {
     Poco::JSON::Parser parser{handler};
     parser.setDepth(4);
