@@ -29,7 +29,7 @@ if(PODRING_TESTS)
   # Debian 12 has Catch2 v2 (one header), Debian 13 has v3 (a library).
   find_package(Catch2 REQUIRED)
   add_library(podring_catch2 INTERFACE)
-  if(TARGET Catch2::Catch2WithMain)
+  if(Catch2_VERSION VERSION_GREATER_EQUAL 3)
     target_link_libraries(podring_catch2 INTERFACE Catch2::Catch2WithMain)
     target_compile_definitions(podring_catch2 INTERFACE PODRING_CATCH2_V3)
   else()

@@ -155,8 +155,8 @@ struct HandOver {
   std::uint32_t lap = 0;
   std::uint32_t time_left_ms = 0;
   bool append_entry = true;  ///< false for an ended envelope: its way home is no visit
-  std::string_view pod;      ///< the sender's own trace entry
-  WallTime arrived;
+  std::string_view pod{};    ///< the sender's own trace entry
+  WallTime arrived{};
 };
 /// Appends the envelope as handed on, as a bin with its length. Cost does not depend on the trace's
 /// length but for one memcpy; a trace over its bound is cut (see trace_is_cut).
