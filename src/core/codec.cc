@@ -43,13 +43,13 @@ class Reader {
     if (tag <= 0x7f) return tag;
     switch (tag) {
       case 0xcc:
-        return big_endian(1);
+        return big_endian<1>();
       case 0xcd:
-        return big_endian(2);
+        return big_endian<2>();
       case 0xce:
-        return big_endian(4);
+        return big_endian<4>();
       case 0xcf:
-        return big_endian(8);
+        return big_endian<8>();
       default:
         fail();
         return 0;
@@ -74,11 +74,11 @@ class Reader {
     if ((tag & 0xe0) == 0xa0) return take(tag & 0x1f);
     switch (tag) {
       case 0xd9:
-        return take(big_endian(1));
+        return take(big_endian<1>());
       case 0xda:
-        return take(big_endian(2));
+        return take(big_endian<2>());
       case 0xdb:
-        return take(big_endian(4));
+        return take(big_endian<4>());
       default:
         fail();
         return {};
@@ -92,11 +92,11 @@ class Reader {
   ByteView bin() {
     switch (byte()) {
       case 0xc4:
-        return take(big_endian(1));
+        return take(big_endian<1>());
       case 0xc5:
-        return take(big_endian(2));
+        return take(big_endian<2>());
       case 0xc6:
-        return take(big_endian(4));
+        return take(big_endian<4>());
       default:
         fail();
         return {};
@@ -104,8 +104,8 @@ class Reader {
   }
   Address address() {
     const ByteView bytes = bin();
-    if (bytes.size() == 4) return Address::v4(static_cast<std::uint32_t>(number(bytes)));
-    if (bytes.size() == 16) return {number(bytes.substr(0, 8)), number(bytes.substr(8))};
+    if (bytes.size() == 4) return Address::v4(static_cast<std::uint32_t>(number<4>(bytes.data())));
+    if (bytes.size() == 16) return {number<8>(bytes.data()), number<8>(bytes.data() + 8)};
     fail();
     return {};
   }
@@ -171,21 +171,28 @@ class Reader {
     at_ += count;
     return bytes;
   }
-  static std::uint64_t number(ByteView bytes) {
+  /// Width is known to the compiler, which makes one load and a byte swap of it.
+  template <std::size_t Width>
+  static std::uint64_t number(const char* bytes) {
     std::uint64_t value = 0;
-    for (const char c : bytes) value = (value << 8) | static_cast<unsigned char>(c);
+    for (std::size_t i = 0; i < Width; ++i)
+      value = (value << 8) | static_cast<unsigned char>(bytes[i]);
     return value;
   }
-  std::uint64_t big_endian(std::size_t width) { return number(take(width)); }
+  template <std::size_t Width>
+  std::uint64_t big_endian() {
+    const ByteView bytes = take(Width);
+    return bytes.size() == Width ? number<Width>(bytes.data()) : 0;
+  }
   std::size_t header(unsigned fix, unsigned mask, unsigned tag16, unsigned tag32) {
     const unsigned tag = byte();
     std::uint64_t count = 0;
     if ((tag & ~mask) == fix) {
       count = tag & mask;
     } else if (tag == tag16) {
-      count = big_endian(2);
+      count = big_endian<2>();
     } else if (tag == tag32) {
-      count = big_endian(4);
+      count = big_endian<4>();
     } else {
       fail();
     }
@@ -722,9 +729,14 @@ bool trace_is_well_formed(const Envelope& envelope) {
 std::vector<TraceEntry> trace_of(const Envelope& envelope) {
   std::vector<TraceEntry> trace;
   trace.reserve(envelope.trace_count);
+  trace_into(envelope, trace);
+  return trace;
+}
+
+void trace_into(const Envelope& envelope, std::vector<TraceEntry>& trace) {
+  trace.clear();
   Reader in{ByteView{envelope.tail}.substr(envelope.trace_at)};
   read_entries(in, envelope.trace_count, [&](const TraceEntry& entry) { trace.push_back(entry); });
-  return trace;
 }
 
 }  // namespace podring

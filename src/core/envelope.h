@@ -72,5 +72,7 @@ struct Envelope {
 
 /// The trace, oldest first. Stops at the first entry that is not well formed (a peer's bug).
 [[nodiscard]] std::vector<TraceEntry> trace_of(const Envelope& envelope);
+/// The same into `trace`, which keeps its capacity.
+void trace_into(const Envelope& envelope, std::vector<TraceEntry>& trace);
 
 }  // namespace podring
