@@ -1,0 +1,75 @@
+// What the program around the core has to tell: start, stop, name service, the loop itself. Log
+// lines beside those of core/events.h; proto-docs/log-lines.md lists the fields of all.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/types.h"
+
+namespace podring::observe {
+
+struct ConfigValue {
+  std::string name;    ///< "--poll-ms"
+  std::string value;   ///< cut in the line after 256 bytes
+  std::string source;  ///< "flag", "environment" or "default"
+};
+/// The first line. Identity comes from the logger.
+struct Started {
+  std::string version;
+  std::string ring;
+  std::vector<ConfigValue> configuration;
+};
+struct Ready {       ///< sockets are bound and the name service has answered once
+  Duration after{};  ///< since the process started
+};
+/// The last line.
+struct Stopped {
+  std::string reason;  ///< "SIGTERM", "SIGINT", or an error's words
+  int exit_code = 0;
+  std::uint64_t held = 0;   ///< envelopes still in custody: the grace time ended
+  bool grace_over = false;  ///< the grace time ended before everything was handed on
+};
+/// The seeds that every pod sends to its own service on start.
+struct StartSeeds {
+  Address to;
+  std::uint32_t count = 0;
+  std::string error;  ///< why they were not taken; empty: they were
+};
+/// An outcome of the name service that differs from the one before.
+struct NamesAnswered {
+  enum class Outcome : std::uint8_t {
+    answer,   ///< addresses
+    empty,    ///< no ready peer but this one
+    unknown,  ///< time-out, SERVFAIL, cut answer: the last view stays
+  };
+  Outcome outcome = Outcome::answer;
+  std::string name;    ///< that was asked for
+  std::string detail;  ///< for unknown: why
+  std::uint32_t addresses = 0;
+  std::optional<std::uint32_t> ttl_s;
+  std::optional<Duration> answer_age;  ///< of the last answer that counted
+};
+/// The front end turned something away at one of its bounds.
+struct FrontEndShed {
+  std::string what;
+  std::uint64_t count = 0;  ///< since the last line of this kind
+};
+struct LoopLagged {  ///< the loop turned later than it should have
+  Duration late{};
+};
+struct TransportTrouble {  ///< a socket call failed in a way that is not a peer's fault
+  std::string what;
+  std::string detail;
+};
+struct Warned {  ///< for the operator: what is odd and what to change
+  std::string detail;
+};
+
+using NodeEvent = std::variant<Started, Ready, Stopped, StartSeeds, NamesAnswered, FrontEndShed,
+                               LoopLagged, TransportTrouble, Warned>;
+
+}  // namespace podring::observe
