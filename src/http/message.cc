@@ -12,6 +12,12 @@
 namespace podring::http {
 namespace {
 
+// Data is never a document. The page runs its own script and style and talks to its own origin.
+constexpr std::string_view kDataPolicy = "default-src 'none'; frame-ancestors 'none'";
+constexpr std::string_view kPagePolicy =
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
+
 std::optional<unsigned> hex_digit(char c) {
   if (c >= '0' && c <= '9') return static_cast<unsigned>(c - '0');
   if (c >= 'a' && c <= 'f') return static_cast<unsigned>(c - 'a' + 10);
@@ -69,8 +75,14 @@ std::string head_text(const Reply& reply, std::optional<std::size_t> content_len
   head += status_text(reply.status);
   head += "\r\nDate: " +
           Poco::DateTimeFormatter::format(Poco::Timestamp{}, Poco::DateTimeFormat::HTTP_FORMAT);
-  head += "\r\nConnection: close\r\nX-Content-Type-Options: nosniff\r\nContent-Type: ";
-  head += reply.content_type;
+  head +=
+      "\r\nConnection: close\r\nX-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer"
+      "\r\nCross-Origin-Resource-Policy: same-origin\r\nCache-Control: no-store";
+  head += "\r\nContent-Security-Policy: ";
+  head += reply.page ? kPagePolicy : kDataPolicy;
+  if (reply.status != 204) {
+    head += "\r\nContent-Type: " + reply.content_type;
+  }
   for (const auto& [name, value] : reply.headers) {
     head += "\r\n" + name + ": " + value;
   }

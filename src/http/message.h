@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -18,16 +19,29 @@ struct Request {
   std::string method;
   std::string path;                          ///< without the query, as sent (not decoded)
   std::map<std::string, std::string> query;  ///< decoded
+  std::string content_type;
   std::string last_event_id;
   Address client;
   std::string body;
 };
 
+/// Where a reply without an end is written to.
+class Outlet {
+ public:
+  virtual ~Outlet() = default;
+  /// False: the reader has gone, was too slow, or the server stops. Nothing more can be written.
+  virtual bool write(std::string_view bytes) = 0;
+  /// False as above. Looks, and does not wait.
+  virtual bool open() = 0;
+};
+
 struct Reply {
   int status = 200;
   std::string content_type = "application/json; charset=utf-8";
+  bool page = false;  ///< part of the page: may run its own script
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
+  std::function<void(Outlet&)> stream;  ///< in place of `body`: writes until it returns
 };
 
 [[nodiscard]] std::string_view status_text(int status);

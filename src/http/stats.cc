@@ -25,14 +25,16 @@ void Stats::answered(int status) {
   answers_[std::min(index, kStatuses.size() - 1)].fetch_add(1, std::memory_order_relaxed);
 }
 
-std::array<std::pair<std::string_view, std::uint64_t>, 7> Stats::sheds() const {
+std::array<std::pair<std::string_view, std::uint64_t>, 9> Stats::sheds() const {
   return {{{"http_connections_refused", connections_refused},
            {"http_requests_timed_out", requests_timed_out},
            {"http_waiting_refused", waiting_refused},
            {"http_streams_refused", streams_refused},
            {"http_streams_cut", streams_cut},
            {"http_replies_cut", replies_cut},
-           {"http_keys_forgotten", keys_forgotten}}};
+           {"http_keys_forgotten", keys_forgotten},
+           {"http_loop_timeouts", loop_timeouts},
+           {"http_failures", failures}}};
 }
 
 std::string Stats::metrics_text(ServerLoad front, ServerLoad admin) const {

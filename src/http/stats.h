@@ -19,8 +19,8 @@ struct ServerLoad {
 class Stats {
  public:
   /// Statuses that are counted apart; anything else counts as the last one, 500.
-  static constexpr std::array kStatuses{200, 202, 400, 404, 405, 408, 411, 413,
-                                        415, 417, 429, 501, 503, 504, 500};
+  static constexpr std::array kStatuses{200, 202, 204, 400, 404, 405, 408, 411, 413,
+                                        415, 417, 429, 431, 501, 503, 504, 500};
 
   void answered(int status);
 
@@ -32,12 +32,14 @@ class Stats {
   std::atomic<std::uint64_t> streams_cut{0};          ///< their reader was too slow
   std::atomic<std::uint64_t> replies_cut{0};          ///< the same, of any other answer
   std::atomic<std::uint64_t> keys_forgotten{0};       ///< before their 10 minutes, at a bound
+  std::atomic<std::uint64_t> loop_timeouts{0};  ///< 503: the loop did not begin a seed in time
+  std::atomic<std::uint64_t> failures{0};       ///< 500, or just closed: an error of ours
   // Present.
   std::atomic<std::uint64_t> waiting{0};
   std::atomic<std::uint64_t> streams{0};
 
   /// The bounds above by name, for log lines and metrics.
-  [[nodiscard]] std::array<std::pair<std::string_view, std::uint64_t>, 7> sheds() const;
+  [[nodiscard]] std::array<std::pair<std::string_view, std::uint64_t>, 9> sheds() const;
   /// Prometheus text of the `podring_http_*` families.
   [[nodiscard]] std::string metrics_text(ServerLoad front, ServerLoad admin) const;
 

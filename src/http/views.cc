@@ -7,6 +7,8 @@
 namespace podring::http {
 namespace {
 
+constexpr std::size_t kMessagesBytes = 1024 * 1024;  // and one message more
+
 void write_address(JsonText& json, std::string_view name, const std::optional<Address>& address) {
   json.key(name);
   if (address) {
@@ -113,11 +115,16 @@ void write_message(JsonText& json, const MessageView& message) {
 }
 
 void write_messages(JsonText& json, const std::vector<MessageView>& messages) {
-  json.open_array();
-  for (const MessageView& message : messages) {
-    write_message(json, message);
+  json.key("messages").open_array();
+  const std::size_t start = json.text().size();
+  std::size_t written = 0;
+  while (written < messages.size() && json.text().size() - start < kMessagesBytes) {
+    write_message(json, messages[written++]);
   }
   json.close_array();
+  if (written < messages.size()) {
+    json.field("messages_omitted", messages.size() - written);
+  }
 }
 
 void write_traces(JsonText& json, const std::vector<EnvelopeId>& ids,

@@ -11,6 +11,8 @@ namespace podring::http {
 
 void write_ring(JsonText& json, const RingView& ring);
 void write_message(JsonText& json, const MessageView& message);
+/// `"messages": [...]`, in the open object. Stops at 1 MiB: `"messages_omitted"` says how many of
+/// the last ones are left out.
 void write_messages(JsonText& json, const std::vector<MessageView>& messages);
 /// `"traces": [...]`: id, end and names of those that have ended.
 void write_traces(JsonText& json, const std::vector<EnvelopeId>& ids,

@@ -1,0 +1,115 @@
+#include "http/event_stream.h"
+
+#include <charconv>
+
+#include "http/json_text.h"
+#include "http/views.h"
+
+namespace podring::http {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kLook = 250ms;        // how long one wait for news may last
+constexpr auto kRingFigures = 2s;    // how often figures alone (round trips, queue) are told
+constexpr std::size_t kBatch = 256;  // events written at once
+constexpr int kReconnectMs = 1000;
+// A comment for whoever reads the stream as text; the event is for pages, which never see comments.
+constexpr std::string_view kHeartbeat = ": heartbeat\nevent: alive\ndata: {}\n\n";
+
+// `json` never holds a line break: the writer of JSON escapes them.
+void append_event(std::string& out, std::string_view id, std::string_view type,
+                  std::string_view json) {
+  if (!id.empty()) {
+    out.append("id: ").append(id).append("\n");
+  }
+  out.append("event: ").append(type).append("\ndata: ").append(json).append("\n\n");
+}
+
+}  // namespace
+
+void EventStream::run(Outlet& outlet, std::string_view last_event_id) {
+  outlet_ = &outlet;
+  boot_ = to_string(backend_.ring()->self.boot);
+  bool going = write("retry: " + std::to_string(kReconnectMs) + "\n\n");
+  if (const auto resumed = resume_at(last_event_id)) {
+    after_ = *resumed;
+  } else {
+    going = going && write_snapshot();
+  }
+  while (going) {
+    going = write_ring_if_news();
+    const FeedBatch batch = going ? backend_.feed_after(after_, kBatch, kLook) : FeedBatch{};
+    going = going && outlet.open();
+    if (going && batch.gap) {
+      going = write_snapshot();  // this reader was slower than the feed is long
+    } else if (going && !batch.items.empty()) {
+      going = write_items(batch);
+    } else if (going && Clock::now() - written_at_ >= heartbeat_) {
+      going = write(kHeartbeat);
+    }
+  }
+}
+
+std::optional<std::uint64_t> EventStream::resume_at(std::string_view last_event_id) const {
+  const auto colon = last_event_id.find(':');
+  if (colon == std::string_view::npos || last_event_id.substr(0, colon) != boot_) {
+    return std::nullopt;
+  }
+  const std::string_view digits = last_event_id.substr(colon + 1);
+  std::uint64_t number = 0;
+  const char* const end = digits.data() + digits.size();
+  const auto [stop, error] = std::from_chars(digits.data(), end, number);
+  if (error != std::errc{} || stop != end || backend_.feed_after(number, 1, 0ms).gap) {
+    return std::nullopt;
+  }
+  return number;
+}
+
+bool EventStream::write(std::string_view text) {
+  written_at_ = Clock::now();
+  return outlet_->write(text);
+}
+
+bool EventStream::write_snapshot() {
+  const FeedSnapshot snapshot = backend_.feed_snapshot();
+  JsonText json;
+  json.open_object().key("ring");
+  write_ring(json, *snapshot.ring);
+  write_messages(json, snapshot.messages);
+  json.close_object();
+  after_ = snapshot.number;
+  ring_told_ = snapshot.ring;
+  ring_told_at_ = Clock::now();
+  std::string text;
+  append_event(text, boot_ + ":" + std::to_string(after_), "snapshot", json.text());
+  return write(text);
+}
+
+bool EventStream::write_items(const FeedBatch& batch) {
+  std::string text;
+  for (const FeedItem& item : batch.items) {
+    append_event(text, boot_ + ":" + std::to_string(item.number), item.type, item.json);
+  }
+  after_ = batch.items.back().number;
+  return write(text);
+}
+
+// The ring's present state has no number: it is told whole, and the last one counts.
+bool EventStream::write_ring_if_news() {
+  auto ring = backend_.ring();
+  const bool changed = !ring_told_ || ring->version != ring_told_->version;
+  const bool figures = ring != ring_told_ && Clock::now() - ring_told_at_ >= kRingFigures;
+  if (!changed && !figures) {
+    return true;
+  }
+  ring_told_ = std::move(ring);
+  ring_told_at_ = Clock::now();
+  JsonText json;
+  write_ring(json, *ring_told_);
+  std::string text;
+  append_event(text, {}, "ring", json.text());
+  return write(text);
+}
+
+}  // namespace podring::http
