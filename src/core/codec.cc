@@ -139,7 +139,7 @@ class Reader {
     } else {
       fail();
     }
-    if (items > 0 && depth == 0) fail();
+    if (depth == 0) fail();
     for (std::size_t i = 0; i < items && ok_; ++i) skip(depth - 1);
   }
   /// The extension map: unknown keys are stepped over.
@@ -449,6 +449,8 @@ bool read_frame(ByteView bytes, AnyFrame& frame) {
   frame.session = in.uint();
   if (!in.ok() || type == 0 || fields != kFrameFields[type]) return false;
   frame.type = static_cast<FrameType>(type);
+  const bool versionless = frame.type == FrameType::hello || frame.type == FrameType::refuse;
+  if (versionless && frame.version != 1) return false;
   switch (frame.type) {
     case FrameType::hello:
       read(in, frame.hello);
@@ -545,7 +547,7 @@ Bytes write_frame(FrameHeader header, const SeededFrame& frame) {
 }
 
 Bytes write_frame(FrameHeader header, const RefuseFrame& frame) {
-  return frame_of(FrameType::refuse, header, 64 + frame.reason.size(), [&](Packer& out) {
+  return frame_of(FrameType::refuse, {1, header.session}, 64 + frame.reason.size(), [&](Packer& out) {
     out.pack(static_cast<std::uint8_t>(frame.code));
     pack_str(out, std::string_view{frame.reason}.substr(0, kReasonBytesMax));
     out.pack(frame.request);
@@ -662,7 +664,7 @@ bool read_envelope(ByteView bytes, Envelope& envelope) {
   head.id.boot = {in.uint()};
   head.id.counter = in.uint();
   head.origin = in.address();
-  head.hop = in.uint_up_to<std::uint32_t>(UINT32_MAX - 1);
+  head.hop = in.uint_up_to<std::uint32_t>(UINT32_MAX - 2);
   head.lap = in.uint_up_to<std::uint32_t>(UINT32_MAX - 2);
   head.limit_kind = in.uint_up_to<LimitKind>(1);
   head.limit =

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include <msgpack.hpp>
+
 #include "core/random.h"
 #include "support/catch.h"
 
@@ -246,4 +248,59 @@ TEST_CASE("unknown keys of an envelope's extension map are passed on", "[codec]"
   CHECK(next.tail.find("\x81\xa1x\x01") != std::string::npos);
   CHECK(next.trace_count == 1);
   CHECK(trace_of(next)[0].pod == "p");
+}
+
+// Reading is our own, in place; writing is msgpack-cxx. So every frame is read by msgpack-cxx too.
+TEST_CASE("msgpack-cxx reads every frame as one array with our header and an extension map",
+          "[codec]") {
+  const std::vector<std::size_t> fields{19, 8, 8, 12, 12, 8, 5, 8, 8};
+  const std::vector<Bytes> frames = one_of_each();
+  for (std::size_t i = 0; i < frames.size(); ++i) {
+    const msgpack::object_handle handle = msgpack::unpack(frames[i].data(), frames[i].size());
+    const msgpack::object& array = handle.get();
+    REQUIRE(array.type == msgpack::type::ARRAY);
+    CHECK(array.via.array.size == fields[i]);
+    CHECK(array.via.array.ptr[0].as<std::uint32_t>() == kMagic);
+    CHECK(array.via.array.ptr[2].as<std::size_t>() == i + 1);
+    CHECK(array.via.array.ptr[3].as<std::uint64_t>() == 3);
+    CHECK(array.via.array.ptr[array.via.array.size - 1].type == msgpack::type::MAP);
+  }
+}
+
+TEST_CASE("msgpack-cxx reads an envelope field by field as we do", "[codec]") {
+  SplitMix random{23};
+  for (int round = 0; round < 500; ++round) {
+    EnvelopeHead head = head_of(1 + random.next() % (1ULL << random.below(63)));
+    head.copies = static_cast<std::uint8_t>(1 + random.below(3));
+    head.limit = 1 + static_cast<std::uint32_t>(random.below(kHopsMax));
+    head.time_left_ms = static_cast<std::uint32_t>(random.next() >> random.below(32) >> 32);
+    if (random.below(2) == 0) head.origin = {random.next(), random.next()};
+    Envelope envelope = make_envelope(head, std::string(random.below(70'000), 'm'));
+    for (std::uint64_t i = random.below(4); i > 0; --i)
+      envelope = handed_on(envelope, std::string(1 + random.below(253), 'p'));
+
+    Bytes bytes;
+    append_envelope(bytes, envelope,
+                    {.hop = envelope.head.hop, .time_left_ms = 7, .append_entry = false});
+    Envelope ours;
+    REQUIRE(read_envelope(bin_content(bytes), ours));
+    const msgpack::object_handle outer = msgpack::unpack(bytes.data(), bytes.size());
+    const auto& bin = outer.get().via.bin;
+    const msgpack::object_handle inner = msgpack::unpack(bin.ptr, bin.size);
+    const auto& array = inner.get().via.array;
+    REQUIRE(array.size == 16 + ours.trace_count);
+    CHECK(array.ptr[0].as<std::uint64_t>() == ours.head.id.boot.value);
+    CHECK(array.ptr[1].as<std::uint64_t>() == ours.head.id.counter);
+    CHECK(array.ptr[2].via.bin.size == (ours.head.origin.is_v4() ? 4U : 16U));
+    CHECK(array.ptr[3].as<std::uint32_t>() == ours.head.hop);
+    CHECK(array.ptr[6].as<std::uint32_t>() == ours.head.limit);
+    CHECK(array.ptr[7].as<std::uint32_t>() == ours.head.copies);
+    CHECK(array.ptr[11].as<std::uint32_t>() == 7);
+    CHECK(array.ptr[14].as<std::string>() == ours.message());
+    const auto trace = trace_of(ours);
+    for (std::size_t i = 0; i < trace.size(); ++i) {
+      CHECK(array.ptr[16 + i].via.array.ptr[0].as<std::string>() == trace[i].pod);
+      CHECK(array.ptr[16 + i].via.array.ptr[1].as<std::int64_t>() == trace[i].at.micros);
+    }
+  }
 }
