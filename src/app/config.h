@@ -1,0 +1,101 @@
+// What podring was told: flags, then PODRING_* variables, then defaults, parsed once at the edge.
+//
+// Whoever holds a Config need not check it again: every value is inside its bounds (config_flags.cc
+// has the table) and no two contradict each other. What is wrong is a list of sentences that each
+// say what to change; all of them, not only the first.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/types.h"
+#include "observe/logger.h"
+
+namespace podring {
+
+/// Where a name server is.
+struct DnsServer {
+  Address address;
+  std::uint16_t port = 53;
+  friend bool operator==(const DnsServer&, const DnsServer&) = default;
+};
+
+struct Config {
+  // Who and where.
+  std::string name;  ///< 1..253 bytes, no blanks; the name in traces. Default: the host name
+  std::string uid;   ///< 1..128 bytes. Default: random
+  std::string node;  ///< 0..253 bytes; empty: a node of its own
+  Address address;   ///< where the others dial; never unspecified
+  Address bind;      ///< of all ports; unspecified (0.0.0.0 or ::): all addresses
+  std::string ring = "podring";  ///< 1..253 bytes; default: `service`
+  // Discovery. Neither: this peer is alone. Never both.
+  std::string service;                  ///< lower case, fully qualified, without the dot at the end
+  std::vector<Address> peers;           ///< sorted, no duplicates, all of the family of `address`
+  std::optional<DnsServer> dns_server;  ///< nullopt: those of /etc/resolv.conf
+  Duration poll = std::chrono::seconds{2};
+  // Ports, all different.
+  std::uint16_t port = 5570;
+  std::uint16_t http_port = 8080;
+  std::uint16_t admin_port = 8081;
+  // Rules for seeds taken here.
+  std::uint8_t copies = 2;
+  CopiesOn copies_on = CopiesOn::peers;
+  std::uint32_t hops = 10;
+  Duration ttl = std::chrono::minutes{10};
+  // Bounds.
+  std::size_t queue = 1024;
+  std::size_t queue_bytes = 16 * 1024 * 1024;
+  // Start and end.
+  std::uint32_t seed_on_start = 3;
+  Duration grace = std::chrono::seconds{25};
+  Duration drain_linger = std::chrono::seconds{5};  ///< at most `grace`
+  // Log.
+  observe::LogFormat log_format = observe::LogFormat::json;
+  observe::Level log_level = observe::Level::info;
+  bool log_hops = true;
+};
+
+/// An address of one of this host's interfaces.
+struct HostAddress {
+  std::string interface;
+  Address address;
+};
+/// What defaults are made of. read_host() asks the system; tests write their own.
+struct Host {
+  std::string name;
+  std::string uid;                     ///< what an own uid is when none is given: random
+  std::vector<HostAddress> addresses;  ///< without loopback and link-local ones
+};
+[[nodiscard]] Host read_host();
+
+/// One setting as --print-config and the `started` line show it.
+struct ConfigEntry {
+  std::string name;    ///< "--poll-ms"
+  std::string value;   ///< as it could be given again; empty: none
+  std::string source;  ///< "flag", "environment" or "default"
+  std::string detail;  ///< the variable's name, or what the default was made of
+};
+
+struct LoadedConfig {
+  Config config;                      ///< good only when `errors` is empty
+  std::vector<std::string> errors;    ///< sentences; the start stops
+  std::vector<std::string> warnings;  ///< sentences; the start goes on
+  std::vector<ConfigEntry> entries;   ///< every flag, in the order of --help
+  /// --help, --version or --print-config was asked for: print this and exit with 0.
+  std::optional<std::string> print;
+};
+/// `arguments` without the program's name; `environment` as "NAME=value", all variables.
+[[nodiscard]] LoadedConfig load_config(const std::vector<std::string>& arguments,
+                                       const std::vector<std::string>& environment,
+                                       const Host& host);
+/// environ as load_config() takes it.
+[[nodiscard]] std::vector<std::string> read_environment();
+
+/// Lower case and without the dot at the end: the default ring name of those who use this service.
+[[nodiscard]] std::string normal_service_name(std::string_view service);
+
+}  // namespace podring

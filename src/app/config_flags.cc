@@ -1,0 +1,313 @@
+#include "app/config_flags.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdint>
+#include <utility>
+
+#include "app/config_parse.h"
+#include "core/codec.h"
+#include "core/envelope.h"
+
+namespace podring {
+namespace {
+
+constexpr std::uint64_t kHour = 3'600'000;
+constexpr std::uint64_t kMebibyte = 1024 * 1024;
+
+// Every number's bounds, in the unit of its flag.
+struct Bounds {
+  std::string_view flag;
+  std::uint64_t min;
+  std::uint64_t max;
+};
+constexpr Bounds kBounds[] = {
+    {"poll-ms", 100, 60'000},  // faster only loads the name server; slower hides a scale-up
+    {"port", 1, 65535},
+    {"http-port", 1, 65535},
+    {"admin-port", 1, 65535},
+    {"copies", 1, 3},
+    {"hops", 1, kHopsMax},
+    {"ttl-ms", 1, 49 * 24 * kHour},  // milliseconds left travel as 32 bits
+    {"queue", 2, 1'000'000},         // a seed needs a slot, and a free one after it
+    // Two of the largest envelopes, for the same reason.
+    {"queue-bytes", 2 * kEnvelopeBytesMax, 4096 * kMebibyte},
+    {"grace-ms", 0, kHour},
+    {"drain-linger-ms", 0, kHour},
+    {"seed-on-start", 0, 1000},
+};
+
+const Bounds& bounds_of(std::string_view flag) {
+  return *std::find_if(std::begin(kBounds), std::end(kBounds),
+                       [&](const Bounds& bounds) { return bounds.flag == flag; });
+}
+
+struct About {
+  std::string name, value, group, help;
+};
+
+std::string with_bounds(std::string help, const Bounds& bounds) {
+  return std::move(help) + "; " + std::to_string(bounds.min) + " to " + std::to_string(bounds.max);
+}
+
+template <typename Number>
+Flag number(About about, Number Config::*field) {
+  const Bounds& bounds = bounds_of(about.name);
+  const std::string default_text = std::to_string(Config{}.*field);
+  return {std::move(about.name),
+          std::move(about.value),
+          std::move(about.group),
+          with_bounds(std::move(about.help), bounds),
+          default_text,
+          false,
+          [bounds, field](std::string_view text, Config& config) -> std::string {
+            const auto value = parse_whole_number(text, bounds.min, bounds.max);
+            if (!value) return whole_number_wanted(bounds.min, bounds.max);
+            config.*field = static_cast<Number>(*value);
+            return {};
+          },
+          [field](const Config& config) { return std::to_string(config.*field); }};
+}
+
+std::string milliseconds(Duration duration) {
+  return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
+}
+
+Flag time_span(About about, Duration Config::*field) {
+  const Bounds& bounds = bounds_of(about.name);
+  return {std::move(about.name),
+          std::move(about.value),
+          std::move(about.group),
+          with_bounds(std::move(about.help), bounds),
+          milliseconds(Config{}.*field),
+          false,
+          [bounds, field](std::string_view text, Config& config) -> std::string {
+            const auto value = parse_whole_number(text, bounds.min, bounds.max);
+            if (!value) return whole_number_wanted(bounds.min, bounds.max) + " (milliseconds)";
+            config.*field = std::chrono::milliseconds{*value};
+            return {};
+          },
+          [field](const Config& config) { return milliseconds(config.*field); }};
+}
+
+Flag size(About about, std::size_t Config::*field) {
+  const Bounds& bounds = bounds_of(about.name);
+  return {std::move(about.name),
+          std::move(about.value),
+          std::move(about.group),
+          std::move(about.help),
+          show_size(Config{}.*field),
+          false,
+          [bounds, field](std::string_view text, Config& config) -> std::string {
+            const auto value = parse_size(text);
+            if (!value || *value < bounds.min || *value > bounds.max) {
+              return "must be a size from " + show_size(bounds.min) + " to " +
+                     show_size(bounds.max) + ", such as 16MiB or 16777216";
+            }
+            config.*field = *value;
+            return {};
+          },
+          [field](const Config& config) { return show_size(config.*field); }};
+}
+
+template <typename Choice>
+using Choices = std::vector<std::pair<std::string_view, Choice>>;
+
+template <typename Choice>
+Flag choice(About about, Choices<Choice> choices, Choice Config::*field) {
+  const auto show = [choices, field](const Config& config) {
+    for (const auto& [text, value] : choices) {
+      if (value == config.*field) return std::string{text};
+    }
+    return std::string{};
+  };
+  return {std::move(about.name),
+          std::move(about.value),
+          std::move(about.group),
+          std::move(about.help),
+          show(Config{}),
+          false,
+          [choices, field](std::string_view given, Config& config) -> std::string {
+            std::string wanted;
+            for (const auto& [text, value] : choices) {
+              if (text == given) {
+                config.*field = value;
+                return {};
+              }
+              if (!wanted.empty()) wanted += text == choices.back().first ? " or " : ", ";
+              wanted += text;
+            }
+            return "must be " + wanted;
+          },
+          show};
+}
+
+Flag name(About about, std::string default_text, std::size_t bytes_max, bool may_be_empty,
+          std::string Config::*field) {
+  return {std::move(about.name),
+          std::move(about.value),
+          std::move(about.group),
+          std::move(about.help),
+          std::move(default_text),
+          may_be_empty,
+          [bytes_max, field](std::string_view text, Config& config) -> std::string {
+            if (!is_name(text, bytes_max)) {
+              return "must be 1 to " + std::to_string(bytes_max) +
+                     " letters, digits and signs of ASCII, without blanks";
+            }
+            config.*field = text;
+            return {};
+          },
+          [field](const Config& config) { return config.*field; }};
+}
+
+Flag address(About about, std::string default_text, bool unspecified_allowed,
+             Address Config::*field) {
+  return {std::move(about.name),
+          std::move(about.value),
+          std::move(about.group),
+          std::move(about.help),
+          std::move(default_text),
+          false,
+          [unspecified_allowed, field](std::string_view text, Config& config) -> std::string {
+            const auto value = parse_address(text);
+            if (!value) return "must be one IPv4 or IPv6 address, without a port";
+            if (is_multicast(*value) || (value->is_unspecified() && !unspecified_allowed)) {
+              return "must be an address that others can dial, not a multicast or unspecified one";
+            }
+            config.*field = *value;
+            return {};
+          },
+          [field](const Config& config) { return to_string(config.*field); }};
+}
+
+std::string parse_service(std::string_view text, Config& config) {
+  if (parse_address(text)) return "must be a name; addresses go to --peers";
+  if (!is_dns_name(text)) {
+    return "must be the fully qualified name of a headless service, such as "
+           "podring-ring.default.svc.cluster.local, without a port";
+  }
+  config.service = normal_service_name(text);
+  return {};
+}
+
+std::string show_peers(const Config& config) {
+  std::string text;
+  for (const Address& peer : config.peers) text += (text.empty() ? "" : ",") + to_string(peer);
+  return text;
+}
+
+std::vector<Flag> make_flags() {
+  const std::string who = "Who and where";
+  const std::string discovery = "Discovery";
+  const std::string ports = "Ports";
+  const std::string delivery = "Delivery (rules for messages seeded here)";
+  const std::string life = "Start and end";
+  const std::string log = "Log";
+  std::vector<Flag> flags;
+  flags.push_back(name({"name", "NAME", who, "this peer's name in traces and logs"},
+                       "(the host name)", kNameBytesMax, false, &Config::name));
+  flags.push_back(name({"uid", "TEXT", who, "what tells this peer from others of the same name"},
+                       "(random)", 128, false, &Config::uid));
+  flags.push_back(name({"node", "NAME", who, "the machine it runs on; see --copies-on"},
+                       "(a node of its own)", kNameBytesMax, true, &Config::node));
+  flags.push_back(address({"address", "IP", who, "where the other peers reach this one"},
+                          "(the one address of this host that is not loopback)", false,
+                          &Config::address));
+  flags.push_back(
+      address({"bind", "IP", who, "where all ports listen; 0.0.0.0 or :: is everywhere"},
+              "(the address when that is loopback, otherwise everywhere)", true, &Config::bind));
+  flags.push_back(name({"ring", "NAME", who, "only peers of the same ring talk to each other"},
+                       "(the value of --service, else podring)", kNameBytesMax, false,
+                       &Config::ring));
+
+  flags.push_back({"service", "NAME", discovery,
+                   "fully qualified name of the headless service that lists the peers", "(none)",
+                   true, parse_service, [](const Config& config) { return config.service; }});
+  flags.push_back(
+      {"peers", "IP,IP,...", discovery, "a fixed list of peers in place of --service", "(none)",
+       true,
+       [](std::string_view text, Config& config) { return parse_address_list(text, config.peers); },
+       show_peers});
+  flags.push_back({"dns-server", "IP[:PORT]", discovery, "the name server to ask",
+                   "(those of /etc/resolv.conf)", true,
+                   [](std::string_view text, Config& config) -> std::string {
+                     config.dns_server = parse_dns_server(text);
+                     if (config.dns_server) return {};
+                     return "must be an address with or without a port, such as 10.43.0.10, "
+                            "127.0.0.1:5353 or [::1]:53";
+                   },
+                   [](const Config& config) {
+                     return config.dns_server ? show_dns_server(*config.dns_server) : "";
+                   }});
+  flags.push_back(time_span({"poll-ms", "MS", discovery, "how often the service name is asked for"},
+                            &Config::poll));
+
+  flags.push_back(
+      number({"port", "PORT", ports, "the ring: ZeroMQ; the same at every peer"}, &Config::port));
+  flags.push_back(number({"http-port", "PORT", ports, "the front end: page, messages, events"},
+                         &Config::http_port));
+  flags.push_back(
+      number({"admin-port", "PORT", ports, "health, readiness, metrics"}, &Config::admin_port));
+
+  flags.push_back(number(
+      {"copies", "N", delivery, "how many peers or nodes hold a message before it is called safe"},
+      &Config::copies));
+  flags.push_back(choice<CopiesOn>(
+      {"copies-on", "WHAT", delivery, "what --copies counts: different peers, or different nodes"},
+      {{"peers", CopiesOn::peers}, {"nodes", CopiesOn::nodes}}, &Config::copies_on));
+  flags.push_back(number({"hops", "N", delivery,
+                          "hops of a message that names neither hops nor "
+                          "laps"},
+                         &Config::hops));
+  flags.push_back(
+      time_span({"ttl-ms", "MS", delivery, "a message expires after this time"}, &Config::ttl));
+  flags.push_back(
+      number({"queue", "N", delivery, "messages that may wait here until the next peer has them"},
+             &Config::queue));
+  flags.push_back(
+      size({"queue-bytes", "SIZE", delivery, "their size, all together"}, &Config::queue_bytes));
+
+  flags.push_back(number({"seed-on-start", "N", life,
+                          "messages that this peer sends by itself when "
+                          "it starts"},
+                         &Config::seed_on_start));
+  flags.push_back(
+      time_span({"grace-ms", "MS", life, "longest time from SIGTERM to the exit"}, &Config::grace));
+  flags.push_back(time_span(
+      {"drain-linger-ms", "MS", life, "seeds are still taken for this long after SIGTERM"},
+      &Config::drain_linger));
+
+  flags.push_back(choice<observe::LogFormat>(
+      {"log-format", "FORMAT", log, "json, or text for people"},
+      {{"json", observe::LogFormat::json}, {"text", observe::LogFormat::text}},
+      &Config::log_format));
+  flags.push_back(choice<observe::Level>({"log-level", "LEVEL", log, "debug, info, warn or error"},
+                                         {{"debug", observe::Level::debug},
+                                          {"info", observe::Level::info},
+                                          {"warn", observe::Level::warn},
+                                          {"error", observe::Level::error}},
+                                         &Config::log_level));
+  flags.push_back(
+      choice<bool>({"log-hops", "true|false", log, "one line per visit; false for load"},
+                   {{"true", true}, {"false", false}}, &Config::log_hops));
+  return flags;
+}
+
+}  // namespace
+
+const std::vector<Flag>& config_flags() {
+  static const std::vector<Flag> flags = make_flags();
+  return flags;
+}
+
+std::string variable_of(std::string_view flag) {
+  std::string variable = "PODRING_";
+  for (const char c : flag) {
+    variable.push_back(c == '-' ? '_' : static_cast<char>(c >= 'a' && c <= 'z' ? c - 32 : c));
+  }
+  return variable;
+}
+
+}  // namespace podring

@@ -1,0 +1,16 @@
+// What this build calls itself.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace podring {
+
+[[nodiscard]] std::string version();   ///< "0.1.0"
+[[nodiscard]] std::string revision();  ///< short source revision; "unknown" outside a checkout
+/// Highest protocol version that this build speaks (CMake's PODRING_PROTOCOL_MAX); it also speaks
+/// the one before.
+[[nodiscard]] std::uint8_t protocol_version_max();
+[[nodiscard]] std::uint8_t protocol_version_min();
+
+}  // namespace podring
