@@ -1,0 +1,127 @@
+#include "net/zmq_gate.h"
+
+#include <netinet/in.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <string_view>
+#include <vector>
+
+#include "net/zmq_tools.h"
+
+namespace podring {
+namespace {
+
+/// The other end of a connection that libzmq has accepted; unspecified when it is gone already.
+Address peer_of(int fd) {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return {};
+  if (storage.ss_family == AF_INET) {
+    sockaddr_in v4{};
+    std::memcpy(&v4, &storage, sizeof v4);
+    return Address::v4(ntohl(v4.sin_addr.s_addr));
+  }
+  sockaddr_in6 v6{};
+  std::memcpy(&v6, &storage, sizeof v6);
+  Address address;
+  for (int i = 0; i < 8; ++i) {
+    address.high = (address.high << 8) | v6.sin6_addr.s6_addr[i];
+    address.low = (address.low << 8) | v6.sin6_addr.s6_addr[i + 8];
+  }
+  return address;
+}
+
+}  // namespace
+
+ZmqGate::ZmqGate(zmq::context_t& context, Loop& loop, GateLimits limits)
+    : context_{context}, loop_{loop}, limits_{limits} {
+  requests_ = zmq::socket_t{context_, zmq::socket_type::rep};
+  requests_.set(zmq::sockopt::linger, 0);
+  requests_.bind("inproc://zeromq.zap.01");
+  requests_fd_ = requests_.get(zmq::sockopt::fd);
+  loop_.watch(requests_fd_, EPOLLIN, [this](std::uint32_t) { to_read_ = true; });
+}
+
+ZmqGate::~ZmqGate() {
+  loop_.unwatch(requests_fd_);
+  if (events_fd_ >= 0) loop_.unwatch(events_fd_);
+}
+
+void ZmqGate::count_connections_of(zmq::socket_t& bound) {
+  events_ = monitor_of(context_, bound, "inproc://podring-router",
+                       ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED);
+  events_fd_ = events_.get(zmq::sockopt::fd);
+  loop_.watch(events_fd_, EPOLLIN, [this](std::uint32_t) { to_read_ = true; });
+}
+
+bool ZmqGate::may_wait() {
+  if (to_read_) to_read_ = readable(requests_) || readable(events_);
+  return !to_read_;
+}
+
+void ZmqGate::receive() {
+  if (!to_read_) return;
+  read_events();  // a connection is counted before it is asked for
+  answer_requests();
+  to_read_ = false;
+}
+
+void ZmqGate::read_events() {
+  zmq::message_t part;
+  while (receive_part(events_, part)) {
+    const std::optional<MonitorEvent> event = monitor_event(events_, part);
+    if (!event) continue;
+    const int fd = static_cast<int>(event->value);
+    forget(fd);
+    if (event->event != ZMQ_EVENT_ACCEPTED) continue;
+    const Address source = peer_of(fd);
+    source_of_[fd] = source;
+    ++per_source_[source];
+  }
+}
+
+void ZmqGate::forget(int fd) {
+  const auto found = source_of_.find(fd);
+  if (found == source_of_.end()) return;
+  const auto count = per_source_.find(found->second);
+  if (--count->second == 0) per_source_.erase(count);
+  source_of_.erase(found);
+}
+
+bool ZmqGate::admits(const std::string& domain, const std::string& address, bool has_routing_id) {
+  if (domain == kOutgoing) return true;
+  if (has_routing_id || source_of_.size() > limits_.connections) return false;
+  const auto count = per_source_.find(parse_address(address).value_or(Address{}));
+  return count == per_source_.end() || count->second <= limits_.connections_per_source;
+}
+
+void ZmqGate::answer_requests() {
+  zmq::message_t part;
+  while (receive_part(requests_, part)) {
+    // version, request id, domain, address, routing id, mechanism, credentials...
+    std::vector<std::string> parts{part.to_string()};
+    while (part.more() && receive_part(requests_, part)) parts.push_back(part.to_string());
+    parts.resize(std::max<std::size_t>(parts.size(), 6));
+    const bool admitted = admits(parts[2], parts[3], !parts[4].empty());
+    if (parts[2] == kIncoming) ++(admitted ? accepted_ : refused_);
+    const std::array<std::string_view, 6> reply{
+        "1.0", parts[1], admitted ? "200" : "400", admitted ? "" : "no room for this connection",
+        "",    ""};
+    for (std::size_t i = 0; i < reply.size(); ++i) {
+      zmq_send(requests_.handle(), reply[i].data(), reply[i].size(),
+               i + 1 < reply.size() ? ZMQ_SNDMORE | ZMQ_DONTWAIT : ZMQ_DONTWAIT);
+    }
+  }
+}
+
+void ZmqGate::add_to(TransportCounters& counters) const {
+  counters.connections = source_of_.size();
+  counters.connections_accepted = accepted_;
+  counters.connections_refused = refused_;
+}
+
+}  // namespace podring

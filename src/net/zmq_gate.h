@@ -1,0 +1,62 @@
+// Decides who may connect: a ZAP handler (ZeroMQ RFC 27) with bounds, as libzmq has none itself.
+//
+// It also is what keeps a stranger from stopping the process: libzmq 4.3.4 aborts on some bytes
+// that look like ZMTP 1.0 or 2.0, and refuses those versions on sockets that have a ZAP domain.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <unordered_map>
+
+#include <zmq.hpp>
+
+#include "net/loop.h"
+#include "net/transport.h"
+
+namespace podring {
+
+struct GateLimits {
+  std::size_t connections = 2048;            ///< incoming, those still shaking hands included
+  std::size_t connections_per_source = 256;  ///< of them, from one address
+};
+
+class ZmqGate {
+ public:
+  static constexpr const char* kIncoming = "ring";   ///< ZAP domain of the bound socket
+  static constexpr const char* kOutgoing = "links";  ///< of those that dial; always let through
+
+  /// Before any socket of the context binds or dials.
+  ZmqGate(zmq::context_t& context, Loop& loop, GateLimits limits);
+  ~ZmqGate();
+  ZmqGate(const ZmqGate&) = delete;
+  ZmqGate& operator=(const ZmqGate&) = delete;
+
+  /// Counts the connections of this socket, before it binds.
+  void count_connections_of(zmq::socket_t& bound);
+  void receive();
+  [[nodiscard]] bool may_wait();
+  void add_to(TransportCounters& counters) const;
+
+ private:
+  void read_events();
+  void answer_requests();
+  [[nodiscard]] bool admits(const std::string& domain, const std::string& address,
+                            bool has_routing_id);
+  void forget(int fd);
+
+  zmq::context_t& context_;
+  Loop& loop_;
+  const GateLimits limits_;
+  zmq::socket_t requests_;
+  zmq::socket_t events_;
+  int requests_fd_ = -1;
+  int events_fd_ = -1;
+  bool to_read_ = true;
+  std::unordered_map<int, Address> source_of_;  ///< by descriptor of the connection
+  std::map<Address, std::size_t> per_source_;
+  std::uint64_t accepted_ = 0;
+  std::uint64_t refused_ = 0;
+};
+
+}  // namespace podring
