@@ -426,6 +426,10 @@ void Peer::on_link_frame(Now now, LinkId id, ByteView bytes) {
   if (s.frame.type == FrameType::hello) return s.on_hello_answer(*link, s.frame.hello);
   if (s.frame.type == FrameType::refuse) return s.on_link_refused(*link, s.frame.refuse);
   if (!link->is_up()) return;
+  if (s.frame.version != link->version) {
+    ++s.counters.frames_bad;
+    return;
+  }
   switch (s.frame.type) {
     case FrameType::ack:
       return s.on_ack(*link, s.frame.ack);
@@ -468,6 +472,10 @@ void Peer::on_route_frame(Now now, RouteId route, Address from, ByteView bytes) 
     return;
   }
   State::Inbound& in = s.inbound[session];
+  if (s.frame.version != in.version) {
+    ++s.counters.frames_bad;
+    return;
+  }
   in.last_heard = now.steady;
   switch (s.frame.type) {
     case FrameType::relay:
