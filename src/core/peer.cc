@@ -560,6 +560,27 @@ std::vector<EnvelopeId> Peer::held_ids() const {
   return ids;
 }
 
+std::optional<HeldStatus> Peer::held_status(EnvelopeId id) const {
+  const Remembered* record = state_->memory.find(id);
+  if (record == nullptr || record->held == Remembered::kNotHeld) return std::nullopt;
+  const Held& held = state_->custody[record->held];
+  HeldStatus status;
+  status.lap = held.envelope.head.lap;
+  status.attempt = held.attempt;
+  status.named_count = held.named_count;
+  std::copy(std::begin(held.named), std::end(held.named), std::begin(status.named));
+  if (held.state == Held::State::logging) {
+    status.stage = HeldStatus::Stage::logging;
+  } else if (held.state == Held::State::sent) {
+    status.stage = held.received ? HeldStatus::Stage::received : HeldStatus::Stage::sent;
+    status.successor = state_->link_by_id(held.link)->remote.boot;
+  }
+  return status;
+}
+
+std::size_t Peer::queue_used() const { return state_->queue_used; }
+std::size_t Peer::queue_used_bytes() const { return state_->queue_used_bytes; }
+
 const Counters& Peer::counters() const { return state_->counters; }
 Status Peer::status(Now now) const {
   state_->advance(now);

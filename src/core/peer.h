@@ -150,6 +150,22 @@ struct Status {
   bool leaving = false;
 };
 
+/// Where a held envelope stands, for those who look at one id.
+struct HeldStatus {
+  enum class Stage : std::uint8_t {
+    queued,    ///< waits to be sent
+    sent,      ///< the successor has not said that it holds it
+    received,  ///< the successor holds it; not let go yet
+    logging,   ///< has ended here, its line is not written yet
+  };
+  Stage stage = Stage::queued;
+  std::uint32_t lap = 0;
+  std::uint32_t attempt = 0;  ///< sessions in which this hand-over was tried
+  BootId successor;           ///< sent, received: whom it was handed to
+  std::uint8_t named_count = 0;
+  std::uint64_t named[2] = {0, 0};  ///< places other than one's own that are counted
+};
+
 class Peer {
  public:
   Peer(Identity self, Settings settings, std::uint64_t jitter_seed);
@@ -186,6 +202,11 @@ class Peer {
   /// Start-up seeds may go: the view has been stable for 2 s with another healthy peer.
   [[nodiscard]] bool settled(Now now) const;
   [[nodiscard]] std::vector<EnvelopeId> held_ids() const;
+  /// nullopt: not held here.
+  [[nodiscard]] std::optional<HeldStatus> held_status(EnvelopeId id) const;
+  /// What counts against Settings::queue and queue_bytes.
+  [[nodiscard]] std::size_t queue_used() const;
+  [[nodiscard]] std::size_t queue_used_bytes() const;
 
   [[nodiscard]] const Counters& counters() const;
   [[nodiscard]] Status status(Now now) const;

@@ -122,6 +122,11 @@ void Peer::State::accept(std::uint32_t index, std::uint64_t sequence, Address se
   const EnvelopeId id = scratch.head.id;
   const std::uint32_t lap_plus_one = scratch.head.lap + 1;
   Remembered* known = memory.find(id);
+  if (known != nullptr && known->held != Remembered::kNotHeld &&
+      mutated(Mutation::held_ids_forgotten)) {
+    memory.erase(id);
+    known = nullptr;
+  }
   const bool news = known == nullptr || lap_plus_one > known->lap_plus_one ||
                     (mutated(Mutation::accept_equal_lap) && lap_plus_one == known->lap_plus_one);
   if (!news) {
