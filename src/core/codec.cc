@@ -741,4 +741,15 @@ void trace_into(const Envelope& envelope, std::vector<TraceEntry>& trace) {
   read_entries(in, envelope.trace_count, [&](const TraceEntry& entry) { trace.push_back(entry); });
 }
 
+/// An entry ends with its microseconds, and those since 1970 take a uint 64: nine bytes.
+std::optional<WallTime> last_arrival(const Envelope& envelope) {
+  constexpr std::size_t kBytes = 9;
+  const ByteView tail{envelope.tail};
+  if (envelope.trace_count == 0 || tail.size() < envelope.trace_at + kBytes) return std::nullopt;
+  Reader in{tail.substr(tail.size() - kBytes)};
+  const auto micros = in.uint_up_to<std::int64_t>(INT64_MAX);
+  if (!in.at_end()) return std::nullopt;
+  return WallTime{micros};
+}
+
 }  // namespace podring

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -74,5 +75,8 @@ struct Envelope {
 [[nodiscard]] std::vector<TraceEntry> trace_of(const Envelope& envelope);
 /// The same into `trace`, which keeps its capacity.
 void trace_into(const Envelope& envelope, std::vector<TraceEntry>& trace);
+/// When the envelope arrived at the peer before this one, read from the trace's end, whatever its
+/// length. nullopt at hop 0.
+[[nodiscard]] std::optional<WallTime> last_arrival(const Envelope& envelope);
 
 }  // namespace podring
