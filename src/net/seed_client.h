@@ -7,7 +7,9 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +23,7 @@ namespace podring {
 struct SeedClientOptions {
   std::string ring = "podring";  ///< the peer refuses a client of another ring
   std::string name = "client";   ///< 1..253 bytes; the peer shows it in `/ring`
+  std::string zap_domain = {};  ///< needed where the context has a ZAP handler (ZmqGate::kOutgoing)
   Duration answer_timeout = std::chrono::seconds{2};  ///< from start() until hello is answered
   Duration ping_every = std::chrono::milliseconds{500};
   Duration silent_after = std::chrono::seconds{3};  ///< without any frame the peer counts as gone
@@ -58,8 +61,8 @@ class SeedClient {
   /// Connects to `peer`'s ring port. Whatever still ran with another peer is dropped without news.
   void start(TimePoint now, Address peer, std::uint16_t port);
   /// Takes a seed for sending, before or after hello was answered; gives its request number. Fields
-  /// out of bounds are refused by the peer. After failed() it becomes `lost` at once.
-  std::uint64_t seed(TimePoint now, SeedFrame seed);
+  /// out of bounds are refused by the peer. After a failure it is `lost` in the next on_ready().
+  std::uint64_t seed(SeedFrame seed);
   /// Hangs up; fds() are -1 and next_deadline() is never until the next start().
   void stop();
 
@@ -75,6 +78,8 @@ class SeedClient {
   /// reason().
   [[nodiscard]] bool failed() const { return state_ == State::failed; }
   [[nodiscard]] const std::string& reason() const { return reason_; }
+  /// Why hello was refused; nullopt when it was not.
+  [[nodiscard]] std::optional<RefuseCode> hello_refused() const { return hello_refused_; }
   /// Requests that wait for news.
   [[nodiscard]] std::size_t waiting() const { return waiting_.size(); }
   /// Who answered hello; empty before.
@@ -93,26 +98,35 @@ class SeedClient {
   };
 
   void open();
-  void read_monitor(TimePoint now);
+  void read_events();
   void read_frames(TimePoint now);
   void on_frame(TimePoint now, ByteView bytes);
-  void on_seeded(const SeededFrame& seeded);
+  void on_hello_answer(TimePoint now, const HelloFrame& answer);
   void on_refuse(TimePoint now, const RefuseFrame& refusal);
+  void on_no_session(TimePoint now);
+  void on_seeded(const SeededFrame& seeded);
+  void keep_time(TimePoint now);
   void say_hello(TimePoint now);
   void send_seeds();
   [[nodiscard]] bool send(const Bytes& frame);
+  void close();
   void fail(std::string reason);
-  void lose_all(const std::string& reason);
+  void lose(std::uint64_t request, const Waiting& waiting, const std::string& reason);
 
   zmq::context_t& context_;
   SeedClientOptions options_;
   BootId boot_;
   zmq::socket_t dealer_;
   zmq::socket_t monitor_;
+  zmq::message_t part_;  // reused
   State state_ = State::idle;
+  bool connected_ = false;
+  bool broken_ = false;
+  std::uint64_t opened_ = 0;
   Address peer_;
   std::uint16_t port_ = 0;
   std::string reason_;
+  std::optional<RefuseCode> hello_refused_;
   Identity remote_;
   bool leaving_ = false;
   std::uint8_t version_ = 1;
@@ -120,7 +134,7 @@ class SeedClient {
   std::uint64_t next_request_ = 1;
   std::uint64_t next_token_ = 1;
   std::map<std::uint64_t, Waiting> waiting_;
-  std::vector<std::uint64_t> unsent_;  // oldest first
+  std::deque<std::uint64_t> unsent_;  // oldest first
   TimePoint answer_until_;
   TimePoint hello_at_;
   TimePoint ping_at_;
