@@ -69,14 +69,14 @@ find_k3d() {
       exit 0
     fi
     say "cluster:  creating $cluster, one server and three agents"
-    run_within 300 k3d cluster create "$cluster" --servers 1 --agents 3 --port 80:80@loadbalancer \
+    run_within "$timeout" k3d cluster create "$cluster" --servers 1 --agents 3 --port 80:80@loadbalancer \
       --port 443:443@loadbalancer --port 8000:8000@loadbalancer --k3s-arg "--disable=traefik@server:0" ||
       fail "k3d could not create the cluster" "k3d cluster delete $cluster, then again" \
         "docker ps: are ports 80, 443 and 8000 free?" "docker logs k3d-$cluster-server-0"
     remember cluster
   elif [[ $(k3d cluster list "$cluster" --no-headers 2>/dev/null) =~ [[:space:]]0/1[[:space:]] ]]; then
     say "cluster:  $cluster is stopped: starting it"
-    run_within 180 k3d cluster start "$cluster" || fail "k3d could not start the cluster" "k3d cluster list"
+    run_within "$timeout" k3d cluster start "$cluster" || fail "k3d could not start the cluster" "k3d cluster list"
   fi
 }
 

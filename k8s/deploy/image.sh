@@ -76,7 +76,7 @@ import_into_k3d() {
     [[ $missing ]] || return 0
     ((attempt < 4)) || break
     say "image:    importing $1 into ${missing% }"
-    run_within 300 k3d image import "$1" -c "$cluster" >/dev/null 2>&1 || true
+    run_within "$timeout" k3d image import "$1" -c "$cluster" >/dev/null 2>&1 || true
   done
   fail "$1 is still not on these nodes after three imports: ${missing% }" "k3d image import $1 -c $cluster" \
     "docker exec ${missing%% *} df -h /var/lib"
@@ -93,7 +93,8 @@ import_into_k3s() {
   fi
   if as_root k3s ctr -n k8s.io images ls -q | grep -xF "$(full_name "$1")" >/dev/null; then return 0; fi
   say "image:    importing $1 into k3s"
-  docker save "$1" | as_root k3s ctr -n k8s.io images import - >/dev/null
+  docker save "$1" | as_root k3s ctr -n k8s.io images import - >/dev/null ||
+    fail "k3s did not take $1" "docker save $1 | sudo k3s ctr -n k8s.io images import -"
 }
 
 # import_image IMAGE: from the local Docker onto every node, where that is this script's work.

@@ -45,7 +45,7 @@ deliver_traefik_image() {
   local traefik
   have helm && have docker || return 0
   traefik=$(helm template traefik "$chart" --kube-version 1.34.0 -f "$here/k8s/values.yaml" 2>/dev/null |
-    sed -n 's/^ *image: *"\{0,1\}\([^" ]*\)"\{0,1\} *$/\1/p' | head -n 1) || return 0
+    sed -n 's/^[ -]*image: *"\{0,1\}\([^" ]*\)"\{0,1\} *$/\1/p' | head -n 1) || return 0
   traefik=${traefik#docker.io/}
   if [[ $traefik ]] && is_local "$traefik"; then import_image "$traefik"; fi
 }

@@ -22,15 +22,15 @@ ring_size() {
 self_check() {
   begin "self-check" 8
   if [[ $replicas == 0 ]]; then say "check:    no pods were asked for" && return; fi
-  local deadline=$((SECONDS + 60)) size answer
+  local deadline=$((SECONDS + timeout)) size answer
   until find_url && [[ $url ]] || ((SECONDS >= deadline)); do sleep 1; done
   if [[ ! $url ]]; then
     say "check:    the Ingress has no address, so nothing was asked through it; --url URL names one"
     return
   fi
-  deadline=$((SECONDS + 60))
+  deadline=$((SECONDS + timeout))
   until size=$(ring_size) && [[ $size == "$replicas" ]]; do
-    ((SECONDS < deadline)) || fail "$url/ring shows ${size:-0} of $replicas pods after 60 s" "curl -v $url/ring" \
+    ((SECONDS < deadline)) || fail "$url/ring shows ${size:-0} of $replicas pods after $timeout s" "curl -v $url/ring" \
       "kubectl --context $context -n $namespace get ingress,endpointslices" "is another service behind $url? then --url URL"
     sleep 1
   done
