@@ -10,7 +10,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 readonly here
 readonly cluster=messaging-app-exercise # the k3d cluster; this script makes and removes no other
 
-target=k3d context='' namespace=podring replicas='' host='' image='' load='' chart='' url='' timeout=180
+target=k3d context='' namespace=podring replicas='' host='' image='' load='' chart='' url='' timeout=300
 action=deploy dry_run='' log_file=podring.log
 changed='' # set by a step that changed something in the cluster
 
@@ -46,7 +46,7 @@ Puts podring on a cluster. Run it again after a change, and it rolls the change 
                     last argument, such as 'kind load docker-image'
   --chart PATH      Traefik's chart on disk, for machines without the network
   --url URL         where the ingress answers (default: http://localhost for k3d, else asked of the cluster)
-  --timeout SECONDS how long the pods may take (default: $timeout)
+  --timeout SECONDS how long each step may take (default: $timeout)
   --dry-run         say what would be done, and do nothing
   --logs [FILE]     follow the logs of all pods, those that come and go included, into FILE (default: $log_file)
   --down            remove podring, and the cluster and Traefik where this script made them
