@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 
 namespace podring::observe {
 namespace {
@@ -92,6 +93,21 @@ void put(Count& out, std::string_view text) { out.bytes += text.size(); }
 void put_code(std::string& out, std::uint32_t point) { append_code(out, point); }
 void put_code(Count& out, std::uint32_t) { out.bytes += 6; }
 
+/// True when none of the eight bytes needs a look of its own.
+template <bool kIsJson>
+bool all_plain(const char* text) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101ULL;
+  constexpr std::uint64_t kHigh = 0x8080808080808080ULL;
+  std::uint64_t bytes = 0;
+  std::memcpy(&bytes, text, sizeof bytes);
+  const auto has_zero = [](std::uint64_t value) { return (value - kOnes) & ~value & kHigh; };
+  std::uint64_t odd = bytes & kHigh;               // not ASCII
+  odd |= (bytes - kOnes * 0x20) & ~bytes & kHigh;  // control characters
+  odd |= has_zero(bytes ^ (kOnes * 0x7f));
+  if constexpr (kIsJson) odd |= has_zero(bytes ^ (kOnes * '"')) | has_zero(bytes ^ (kOnes * '\\'));
+  return odd == 0;
+}
+
 template <bool kIsJson, typename Out>
 std::size_t escape(Out& out, std::string_view text, std::size_t bytes_max) {
   const auto& table = kIsJson ? kJson : kPlain;
@@ -101,6 +117,7 @@ std::size_t escape(Out& out, std::string_view text, std::size_t bytes_max) {
   while (at < size) {
     std::size_t run = at;
     const std::size_t run_max = room < size - at ? at + room : size;
+    while (run + 8 <= run_max && all_plain<kIsJson>(text.data() + run)) run += 8;
     while (run < run_max && table[static_cast<unsigned char>(text[run])] == 0) ++run;
     if (run > at) {
       put(out, text.substr(at, run - at));

@@ -27,7 +27,7 @@ inline void append_number(std::string& out, std::integral auto number) {
 }
 
 inline void append_hex(std::string& out, std::uint64_t value) {
-  constexpr char kDigits[] = "0123456789abcdef";
+  constexpr std::string_view kDigits = "0123456789abcdef";
   char digits[16];
   for (int i = 15; i >= 0; --i, value >>= 4) digits[i] = kDigits[value & 0xf];
   out.append(digits, sizeof digits);
