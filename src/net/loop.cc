@@ -1,11 +1,9 @@
 #include "net/loop.h"
 
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <system_error>
@@ -16,7 +14,6 @@
 namespace podring {
 namespace {
 
-constexpr int kReadyAtOnce = 64;
 constexpr int kWaitMaxMs = 10'000;
 
 std::system_error failed(const char* what) { return {errno, std::generic_category(), what}; }
@@ -88,16 +85,20 @@ void Loop::wake() {
 
 void Loop::wait(Duration timeout) {
   const auto ms = std::chrono::ceil<std::chrono::milliseconds>(timeout).count();
-  std::array<epoll_event, kReadyAtOnce> ready;
-  const int count = ::epoll_wait(epoll_.get(), ready.data(), kReadyAtOnce,
+  const int count = ::epoll_wait(epoll_.get(), ready_.data(), kReadyAtOnce,
                                  static_cast<int>(std::clamp<std::int64_t>(ms, 0, kWaitMaxMs)));
   PODRING_CHECK(count >= 0 || errno == EINTR);
-  for (int i = 0; i < count; ++i) {
-    const std::uint64_t key = ready[static_cast<std::size_t>(i)].data.u64;
+  ready_count_ = static_cast<std::size_t>(std::max(count, 0));
+}
+
+void Loop::dispatch() {
+  const std::size_t count = std::exchange(ready_count_, 0);
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::uint64_t key = ready_[i].data.u64;
     const auto found = watched_.find(static_cast<int>(key & UINT32_MAX));
     if (found == watched_.end() || found->second->generation != key >> 32) continue;
     const std::shared_ptr<Watched> entry = found->second;  // it may unwatch itself
-    entry->ready(ready[static_cast<std::size_t>(i)].events);
+    entry->ready(ready_[i].events);
   }
   run_posted();
 }

@@ -1,9 +1,13 @@
 // Waits for descriptors, time and posted work, on one thread. Knows nothing of the ring.
 //
-// watch() a descriptor and its callback runs in wait() when it is ready; post() work from any
-// thread and it runs in the next wait(). Callbacks may watch, unwatch and post.
+// watch() a descriptor and its callback runs in dispatch() when it is ready; post() work from any
+// thread and it runs in the next dispatch(). A turn is wait(), reading the clock, dispatch(), so
+// that callbacks know what time it is. Callbacks may watch, unwatch and post.
 #pragma once
 
+#include <sys/epoll.h>
+
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -53,9 +57,10 @@ class Loop {
   /// From any thread: the present or next wait() returns at once.
   void wake();
 
-  /// Waits at most `timeout` (zero: looks only; rounded up to milliseconds), then runs what is
-  /// ready and what was posted, each at most once.
+  /// Waits at most `timeout` (zero: looks only; rounded up to milliseconds) for anything to do.
   void wait(Duration timeout);
+  /// Runs what was ready and what was posted, each at most once.
+  void dispatch();
 
  private:
   struct Watched {
@@ -64,12 +69,15 @@ class Loop {
     std::uint32_t events = 0;
     Ready ready;
   };
+  static constexpr std::size_t kReadyAtOnce = 64;
   void run_posted();
 
   OwnFd epoll_;
   OwnFd wake_;
   std::unordered_map<int, std::shared_ptr<Watched>> watched_;
   std::uint32_t next_generation_ = 1;
+  std::array<epoll_event, kReadyAtOnce> ready_;
+  std::size_t ready_count_ = 0;
   std::mutex mutex_;
   std::vector<Work> posted_;  // guarded by mutex_
   std::vector<Work> running_;

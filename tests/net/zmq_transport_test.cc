@@ -35,6 +35,7 @@ class Node final : public podring::TransportSink {
   }
   void turn() {
     loop.wait(more || !transport.may_wait() ? 0ms : 1ms);
+    loop.dispatch();
     more = transport.receive(*this);
   }
 

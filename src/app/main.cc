@@ -1,0 +1,57 @@
+// Reads the configuration, builds the node, runs it.
+#include <malloc.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <random>
+
+#include "app/config.h"
+#include "app/node.h"
+#include "observe/logger.h"
+
+namespace {
+
+constexpr int kExitFailed = 1;
+constexpr int kExitUsage = 2;
+/// Each incoming connection is a descriptor; many systems start processes with 1,024 of them.
+constexpr rlim_t kDescriptors = 65'536;
+
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= kDescriptors) return;
+  limit.rlim_cur = std::min(limit.rlim_max, kDescriptors);
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+std::uint64_t random_number() {
+  std::random_device device;  // the kernel's generator
+  std::uint64_t number = 0;
+  while (number == 0) number = (std::uint64_t{device()} << 32) | device();
+  return number;
+}
+
+void say_error(std::string_view event, const std::string& detail) {
+  podring::observe::write_error_line(podring::observe::Level::error, event, detail);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  auto loaded = podring::load_config({argv + 1, argv + argc}, podring::read_environment(),
+                                     podring::read_host());
+  if (loaded.print) {
+    std::fputs(loaded.print->c_str(), stdout);
+    return std::fflush(stdout) == 0 ? 0 : kExitFailed;
+  }
+  for (const std::string& error : loaded.errors) say_error("bad_configuration", error);
+  if (!loaded.errors.empty()) return kExitUsage;
+  raise_descriptor_limit();
+  try {
+    podring::Node node{std::move(loaded), podring::BootId{random_number()}, random_number()};
+    return node.run();
+  } catch (const std::exception& error) {
+    say_error("start_failed", error.what());
+    return kExitFailed;
+  }
+}

@@ -1,0 +1,285 @@
+#include "app/node.h"
+
+#include <signal.h>
+#include <sys/epoll.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "app/version.h"
+
+namespace podring {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kPublishEvery = 100ms;  // snapshots for HTTP, while something changes
+constexpr auto kLagTold = 200ms;       // from here on the core suspects itself
+constexpr auto kLagLineEvery = 1s;
+constexpr auto kLastLinesWait = 1s;  // for an output that takes nothing at the end
+constexpr int kRoundsPerTurn = 4;    // core, log, core again: acks follow their lines at once
+
+Identity identity_of(const Config& config, BootId boot) {
+  return {config.name, config.uid, config.node, config.address, boot};
+}
+
+Settings settings_of(const Config& config) {
+  Settings settings;
+  settings.ring = config.ring;
+  settings.version_min = protocol_version_min();
+  settings.version_max = protocol_version_max();
+  settings.copies = config.copies;
+  settings.copies_on = config.copies_on;
+  settings.hops = config.hops;
+  settings.ttl = config.ttl;
+  settings.queue = config.queue;
+  settings.queue_bytes = config.queue_bytes;
+  settings.drain_linger = config.drain_linger;
+  settings.report_visits = config.log_hops;
+  return settings;
+}
+
+observe::LogSettings log_settings_of(const Config& config) {
+  observe::LogSettings settings;
+  settings.format = config.log_format;
+  settings.level = config.log_level;
+  return settings;
+}
+
+http::FrontEndOptions http_options_of(const Config& config) {
+  http::FrontEndOptions options;
+  options.bind = config.bind;
+  options.port = config.http_port;
+  options.admin_port = config.admin_port;
+  return options;
+}
+
+std::string signal_name(int signal) { return signal == SIGINT ? "SIGINT" : "SIGTERM"; }
+
+}  // namespace
+
+Node::Node(LoadedConfig loaded, BootId boot, std::uint64_t jitter_seed)
+    : config_{std::move(loaded.config)},
+      entries_{std::move(loaded.entries)},
+      warnings_{std::move(loaded.warnings)},
+      now_{clock_.read()},
+      started_at_{now_.steady},
+      self_{identity_of(config_, boot)},
+      signals_{loop_, [this](int signal, int times) { on_signal(signal, times); }},
+      logger_{self_, log_settings_of(config_)},
+      recents_{boot},
+      feed_{self_},
+      peer_{self_, settings_of(config_), jitter_seed},
+      transport_{loop_, {.bind = config_.bind, .port = config_.port}},
+      view_{config_, self_},
+      backend_{loop_,
+               recents_,
+               feed_,
+               {.seed = [this](const auto& order,
+                               const auto& ticket) { seeds_.seed(now_, peer_, order, ticket); },
+                .shed =
+                    [this](std::string what, std::uint64_t count) {
+                      tell(observe::FrontEndShed{std::move(what), count});
+                    }}},
+      front_end_{http_options_of(config_), backend_} {}
+
+Node::~Node() = default;
+
+int Node::run() {
+  start();
+  while (!stopped_) turn();
+  front_end_.stop();
+  logger_.flush_blocking(now_, kLastLinesWait);
+  return 0;
+}
+
+void Node::start() {
+  observe::Started started{version(), config_.ring, {}};
+  for (const ConfigEntry& entry : entries_) {
+    started.configuration.push_back({entry.name, entry.value, entry.source});
+  }
+  tell(started);
+  for (const std::string& warning : std::exchange(warnings_, {})) tell(observe::Warned{warning});
+  peer_.set_fixed_view(now_, config_.peers);
+  wake_at_ = now_.steady;
+  look_whether_ready();
+  end_turn();
+  front_end_.start();
+}
+
+// ---- the turn
+// -------------------------------------------------------------------------------------
+
+void Node::turn() {
+  loop_.wait(time_to_wait());
+  now_ = clock_.read();
+  measure_lateness();
+  backend_.turned(now_.steady);
+  loop_.dispatch();
+  more_ = transport_.receive(*this);
+  if (now_.steady >= peer_.next_deadline()) peer_.on_tick(now_);
+  end_turn();
+  look_whether_ready();
+  look_whether_done();
+}
+
+Duration Node::time_to_wait() {
+  wake_at_ = std::min({peer_.next_deadline(), logger_.next_deadline(), grace_until_});
+  if (changed_) wake_at_ = std::min(wake_at_, published_at_ + kPublishEvery);
+  if (more_ || !transport_.may_wait()) return {};
+  return std::max(wake_at_ - clock_.read().steady, Duration{});
+}
+
+void Node::measure_lateness() {
+  const Duration late = std::max(now_.steady - wake_at_, Duration{});
+  view_.lateness().turned(now_.steady, late);
+  if (late >= kLagTold) lag_untold_ = std::max(lag_untold_, late);
+  if (lag_untold_ == Duration{} || now_.steady - lag_told_at_ < kLagLineEvery) return;
+  tell(observe::LoopLagged{std::exchange(lag_untold_, Duration{})});
+  lag_told_at_ = now_.steady;
+}
+
+/// The core says what is to be done, until it has no more to say: its log lines first, then what
+/// goes out; and what waited for those lines comes in the next round.
+void Node::end_turn() {
+  bool more = true;
+  for (int round = 0; more && round < kRoundsPerTurn; ++round) {
+    Outputs& outputs = peer_.flush(now_);
+    more = !outputs.empty();
+    changed_ = changed_ || more;
+    tell(outputs.events);
+    logger_.flush(now_);
+    carry_out(outputs.actions);
+    if (const LogTicket written = logger_.written_up_to(); written > logged_) {
+      logged_ = written;
+      peer_.on_logged(now_, written);
+      more = true;
+    }
+    seeds_.on_logged(logged_);
+  }
+  more_ = more_ || more;
+  feed_.publish();
+  watch_log_output();
+  publish_if_due();
+}
+
+void Node::carry_out(std::vector<Action>& actions) {
+  for (Action& action : actions) {
+    if (auto* link = std::get_if<SendLink>(&action)) {
+      transport_.send_link(link->link, std::move(link->frame));
+    } else if (auto* route = std::get_if<SendRoute>(&action)) {
+      transport_.send_route(route->route, std::move(route->frame));
+    } else if (const auto* dial = std::get_if<Dial>(&action)) {
+      transport_.dial(dial->link, dial->to);
+    } else {
+      transport_.hang_up(std::get<HangUp>(action).link);
+    }
+  }
+}
+
+void Node::tell(std::vector<Event>& events) {
+  for (const Event& event : events) {
+    logger_.log(now_, event);
+    feed_.stage(now_, event);
+    seeds_.note(event);
+    view_.note(now_, event, peer_);
+  }
+  recents_.take(now_, events);
+}
+
+void Node::tell(const observe::NodeEvent& event) {
+  logger_.log(now_, event);
+  feed_.stage(now_, event);
+}
+
+/// Polls the log's output only while it takes nothing.
+void Node::watch_log_output() {
+  const int wanted = logger_.want_write_fd();
+  if (wanted == log_fd_watched_) return;
+  if (log_fd_watched_ >= 0) loop_.unwatch(log_fd_watched_);
+  log_fd_watched_ = wanted;
+  // What waits is written in end_turn(), which comes after whatever ends the waiting.
+  if (wanted >= 0) loop_.watch(wanted, EPOLLOUT, [](std::uint32_t) {});
+}
+
+void Node::publish_if_due() {
+  if (!changed_ || now_.steady - published_at_ < kPublishEvery) return;
+  changed_ = false;
+  published_at_ = now_.steady;
+  Status status = peer_.status(now_);
+  auto ring = view_.ring(status, dns_view());
+  auto metrics =
+      std::make_shared<observe::MetricsSnapshot>(view_.metrics(peer_, std::move(status)));
+  metrics->ready = ready_ && leaving_for_.empty();
+  const TransportCounters frames = transport_.counters();
+  metrics->transport = {.bytes_sent = frames.bytes_sent,
+                        .bytes_received = frames.bytes_received,
+                        .sends_full = frames.sends_full,
+                        .sends_unreachable = frames.sends_unreachable,
+                        .messages_bad = frames.messages_bad,
+                        .dials = frames.dials,
+                        .dials_failed = frames.dials_failed,
+                        .links_broken = frames.links_broken,
+                        .links = frames.links,
+                        .connections = frames.connections,
+                        .connections_accepted = frames.connections_accepted,
+                        .connections_refused = frames.connections_refused};
+  metrics->log = logger_.counters();
+  metrics->feed_gaps = feed_.gaps();
+  metrics->recents_forgotten = recents_.forgotten();
+  backend_.publish(std::move(ring), std::move(metrics));
+}
+
+http::DnsView Node::dns_view() const {
+  http::DnsView view;
+  view.mode = "fixed";
+  view.outcome = "answer";
+  view.addresses = static_cast<std::uint32_t>(config_.peers.size());
+  return view;
+}
+
+// ---- start and end
+// --------------------------------------------------------------------------------
+
+/// Ready: the ports are bound (or this would not run) and the name service has answered once.
+void Node::look_whether_ready() {
+  if (ready_) return;
+  ready_ = true;
+  tell(observe::Ready{now_.steady - started_at_});
+  backend_.set_readiness({true, "in the ring"});
+}
+
+void Node::on_signal(int signal, int times) {
+  if (times > 1) {
+    stop(!peer_.held_ids().empty());
+    return;
+  }
+  leaving_for_ = signal_name(signal);
+  grace_until_ = now_.steady + config_.grace;
+  backend_.set_readiness({false, "leaving: " + leaving_for_});
+  peer_.leave(now_);
+}
+
+void Node::look_whether_done() {
+  if (stopped_ || leaving_for_.empty()) return;
+  if (peer_.may_exit(now_)) {
+    stop(false);
+  } else if (now_.steady >= grace_until_) {
+    stop(true);
+  }
+}
+
+/// What is still held is named id by id: whoever asks what became of it finds it here.
+void Node::stop(bool grace_over) {
+  if (std::exchange(stopped_, true)) return;
+  end_turn();
+  const std::vector<EnvelopeId> held = peer_.held_ids();
+  std::vector<Event> lines;
+  for (const EnvelopeId id : held) lines.emplace_back(HeldAtExit{id});
+  tell(lines);
+  tell(observe::Stopped{leaving_for_, 0, held.size(), grace_over});
+  feed_.publish();
+  feed_.close();
+}
+
+}  // namespace podring

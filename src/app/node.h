@@ -1,0 +1,101 @@
+// One podring process: the loop that feeds the core and carries out what it says, with everything
+// around it wired up.
+//
+// A turn: wait; read the clock; take what arrived (frames, names, seeds, signals); let the core
+// end its turn; write its log lines; send. Nothing else runs on this thread, and nothing of it runs
+// on another one.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/backend.h"
+#include "app/config.h"
+#include "app/node_seeds.h"
+#include "app/node_view.h"
+#include "app/signals.h"
+#include "core/peer.h"
+#include "http/front_end.h"
+#include "net/loop.h"
+#include "net/loop_clock.h"
+#include "net/zmq_transport.h"
+#include "observe/feed.h"
+#include "observe/logger.h"
+#include "observe/recents.h"
+
+namespace podring {
+
+class Node final : private TransportSink {
+ public:
+  /// Binds all ports. Throws TransportError or std::runtime_error with a sentence that says what to
+  /// change; nothing was logged then.
+  Node(LoadedConfig loaded, BootId boot, std::uint64_t jitter_seed);
+  ~Node() override;
+
+  /// Until a signal has ended it; what the process exits with.
+  [[nodiscard]] int run();
+
+ private:
+  // TransportSink
+  void on_link_connected(LinkId link) override { peer_.on_link_connected(now_, link); }
+  void on_link_broken(LinkId link) override { peer_.on_link_broken(now_, link); }
+  void on_link_frame(LinkId link, ByteView frame) override {
+    peer_.on_link_frame(now_, link, frame);
+  }
+  void on_route_frame(RouteId route, Address from, ByteView frame) override {
+    peer_.on_route_frame(now_, route, from, frame);
+  }
+
+  void start();
+  void turn();
+  [[nodiscard]] Duration time_to_wait();
+  void measure_lateness();
+  void end_turn();
+  void carry_out(std::vector<Action>& actions);
+  void tell(std::vector<Event>& events);
+  void tell(const observe::NodeEvent& event);
+  void watch_log_output();
+  void look_whether_ready();
+  void on_signal(int signal, int times);
+  void look_whether_done();
+  void stop(bool grace_over);
+  void publish_if_due();
+  [[nodiscard]] http::DnsView dns_view() const;
+
+  Config config_;
+  std::vector<ConfigEntry> entries_;
+  std::vector<std::string> warnings_;
+  LoopClock clock_;
+  Now now_;
+  const TimePoint started_at_;
+  Identity self_;
+  Loop loop_;
+  Signals signals_;
+  observe::Logger logger_;
+  observe::Recents recents_;
+  observe::Feed feed_;
+  Peer peer_;
+  ZmqTransport transport_;
+  NodeSeeds seeds_;
+  NodeView view_;
+  NodeBackend backend_;
+  http::FrontEnd front_end_;
+
+  bool more_ = false;  // something is left over from the last turn
+  LogTicket logged_ = 0;
+  int log_fd_watched_ = -1;
+  TimePoint wake_at_{};
+  bool changed_ = true;  // since published_at_
+  TimePoint published_at_{};
+  bool ready_ = false;
+  TimePoint lag_told_at_{};
+  Duration lag_untold_{};
+  // leaving
+  std::string leaving_for_;  // the signal's name; empty: not leaving
+  TimePoint grace_until_ = TimePoint::max();
+  bool stopped_ = false;
+};
+
+}  // namespace podring
