@@ -26,6 +26,8 @@ struct Seeded {  ///< count ids from `first` on
   EnvelopeId first;
   std::uint32_t count = 1;
   Address sender;
+  LimitKind limit_kind = LimitKind::hops;
+  std::uint32_t limit = 0;  ///< verify-logs holds the ends against it
 };
 struct SafeConfirmed {  ///< at the origin. The seed's client is told after on_logged(ticket).
   EnvelopeId id;

@@ -172,7 +172,7 @@ SeedResult Peer::State::seed(const SeedRequest& request) {
         SeedError::ring_full, "the queue to the next peer has no room for it; try again later", {}};
   }
   const EnvelopeId first{self.boot, next_counter};
-  emit(Seeded{first, request.count, request.sender});
+  emit(Seeded{first, request.count, request.sender, head.limit_kind, head.limit});
   for (std::uint32_t i = 0; i < request.count; ++i) {
     const std::uint32_t index = custody.take();
     Held& held = custody[index];

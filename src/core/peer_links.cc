@@ -324,7 +324,11 @@ void Peer::State::refresh_links() {
       passed_over.push_back(at);
       continue;
     }
-    if (dialling == dial_width) break;
+    if (dialling == dial_width) {  // what lies in front of the best one is passed over all the same
+      if (best == nullptr || !distance_less(at, best->to)) break;
+      passed_over.push_back(at);
+      continue;
+    }
     passed_over.push_back(at);
     ++dialling;
     if (link_to(at) == nullptr) dial(at);

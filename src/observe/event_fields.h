@@ -54,9 +54,6 @@ Level level_of_one(const AnyEvent&) {
 inline Level level_of_one(const LinkDown& event) {
   return event.reason == LinkDownReason::idle ? Level::info : Level::warn;
 }
-inline Level level_of_one(const PeerHealth& event) {
-  return event.state == PeerHealth::State::down ? Level::warn : Level::info;
-}
 inline Level level_of_one(const SuccessorChanged& event) {
   return event.successor ? Level::info : Level::warn;
 }
@@ -139,6 +136,7 @@ template <typename Fields>
 void write_fields(Fields& out, const Seeded& event) {
   out.id("id", event.first);
   out.number("count", event.count);
+  out.number(event.limit_kind == LimitKind::hops ? "hops" : "laps", event.limit);
   out.address("sender_pod_ip", event.sender);
 }
 template <typename Fields>
