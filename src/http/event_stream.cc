@@ -10,7 +10,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kLook = 250ms;        // how long one wait for news may last
 constexpr auto kRingFigures = 2s;    // how often figures alone (round trips, queue) are told
 constexpr std::size_t kBatch = 256;  // events written at once
 constexpr int kReconnectMs = 1000;
@@ -39,13 +38,13 @@ void EventStream::run(Outlet& outlet, std::string_view last_event_id) {
   }
   while (going) {
     going = write_ring_if_news();
-    const FeedBatch batch = going ? backend_.feed_after(after_, kBatch, kLook) : FeedBatch{};
+    const FeedBatch batch = going ? backend_.feed_after(after_, kBatch, times_.look) : FeedBatch{};
     going = going && outlet.open();
     if (going && batch.gap) {
       going = write_snapshot();  // this reader was slower than the feed is long
     } else if (going && !batch.items.empty()) {
       going = write_items(batch);
-    } else if (going && Clock::now() - written_at_ >= heartbeat_) {
+    } else if (going && Clock::now() - written_at_ >= times_.heartbeat) {
       going = write(kHeartbeat);
     }
   }

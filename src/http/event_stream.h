@@ -17,10 +17,14 @@ class EventStream {
  public:
   using Clock = std::chrono::steady_clock;
 
-  EventStream(const Backend& backend, std::chrono::milliseconds heartbeat)
-      : backend_{backend}, heartbeat_{heartbeat} {}
+  struct Times {
+    std::chrono::milliseconds heartbeat{10'000};  ///< after so long without a word
+    std::chrono::milliseconds look{250};          ///< how often the outlet is looked at
+  };
 
-  /// Writes until the outlet closes. Looks at it every 250 ms or more often.
+  EventStream(const Backend& backend, const Times& times) : backend_{backend}, times_{times} {}
+
+  /// Writes until the outlet closes.
   void run(Outlet& outlet, std::string_view last_event_id);
 
  private:
@@ -32,7 +36,7 @@ class EventStream {
   bool write_ring_if_news();
 
   const Backend& backend_;
-  const std::chrono::milliseconds heartbeat_;
+  const Times times_;
   Outlet* outlet_ = nullptr;
   std::string boot_;
   std::uint64_t after_ = 0;

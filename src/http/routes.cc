@@ -160,7 +160,7 @@ Reply FrontRoutes::get_events(const Request& request) {
                       5);
   }
   reply.stream = [this, pass, last = request.last_event_id](Outlet& outlet) {
-    EventStream{backend_, limits_.heartbeat}.run(outlet, last);
+    EventStream{backend_, {.heartbeat = limits_.heartbeat}}.run(outlet, last);
   };
   return reply;
 }
