@@ -13,16 +13,10 @@
 #include <vector>
 
 #include "core/types.h"
+#include "net/dns_server.h"
 #include "observe/logger.h"
 
 namespace podring {
-
-/// Where a name server is.
-struct DnsServer {
-  Address address;
-  std::uint16_t port = 53;
-  friend bool operator==(const DnsServer&, const DnsServer&) = default;
-};
 
 struct Config {
   // Who and where.
