@@ -12,6 +12,7 @@ readonly cluster=messaging-app-exercise # the k3d cluster; this script makes and
 
 target=k3d context='' namespace=podring replicas='' host='' image='' load='' chart='' url='' timeout=300
 action=deploy dry_run='' log_file=podring.log
+asked_host='' # --host as given; host may come from what is deployed
 changed='' # set by a step that changed something in the cluster
 
 # shellcheck source=k8s/deploy/output.sh
@@ -96,6 +97,7 @@ parse_options() {
     shift
   done
   check_options
+  asked_host=$host
 }
 
 check_options() {

@@ -13,9 +13,14 @@ find_url() {
   if [[ $address ]]; then url=http://$address; fi
 }
 
+# With --host the second Ingress is asked, which no other ring's can hide.
+ask() {
+  if [[ $asked_host ]]; then curl -sS -H "Host: $asked_host" "$@"; else curl -sS "$@"; fi
+}
+
 # How many addresses the view in $url/ring has; 0 without an answer.
 ring_size() {
-  { curl -fsS --max-time 5 "$url/ring" 2>/dev/null || true; } | tr -d ' \n' | grep -o '"view":\[[^]]*\]' |
+  { ask -f --max-time 5 "$url/ring" 2>/dev/null || true; } | tr -d ' \n' | grep -o '"view":\[[^]]*\]' |
     grep -o '"[0-9a-f.:]*[.:][0-9a-f.:]*"' | wc -l | tr -d ' ' || true
 }
 
@@ -36,7 +41,7 @@ self_check() {
   done
   say "check:    $url/ring shows all $size pods"
   [[ $changed ]] || return 0
-  answer=$(curl -sS --max-time 35 -H 'Content-Type: application/json' \
+  answer=$(ask --max-time 35 -H 'Content-Type: application/json' \
     -d '{"message": "hello from local-deploy.sh", "laps": 1, "wait": "completed", "wait_ms": 30000}' "$url/messages" 2>&1) || true
   [[ $answer == *'"trace'* ]] || fail "a seeded message did not come round: $answer" "curl -v $url/ring" \
     "kubectl --context $context -n $namespace logs -l app.kubernetes.io/name=podring --prefix --tail 20"

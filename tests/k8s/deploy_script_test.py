@@ -140,6 +140,7 @@ class DeployScript(unittest.TestCase):
         self.assertEqual(self.state()["deployment"]["replicas"], 5)
         self.run_script("--replicas", "2", "--host", "ring.test")
         self.assertEqual(self.state()["deployment"]["replicas"], 2)
+        self.assertIn("Host: ring.test", self.calls("curl")[0])
         self.run_script()
         self.assert_nothing_changed()
         self.assertEqual(self.state()["deployment"]["host"], "ring.test")
