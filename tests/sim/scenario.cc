@@ -1,0 +1,131 @@
+#include "sim/scenario.h"
+
+#include "sim/storm.h"
+#include "support/sim_oracle.h"
+
+namespace podring::sim {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Far above what is needed (probation of a peer that was suspected again and again takes 30 s) and
+// far below the ten minutes after which `expired` would hide a ring that stands still.
+constexpr auto kEndBound = 150s;
+constexpr auto kConvergeBound = 90s;
+constexpr auto kCalmBound = 30s;
+
+/// Every live peer sees every live peer, and hands to the next one.
+bool converged(SimNet& net, const std::vector<Pid>& live) {
+  std::vector<Address> members;
+  for (const Pid pid : live) members.push_back(SimNet::address_of(net.host(pid)));
+  std::sort(members.begin(), members.end());
+  for (const Pid pid : live) {
+    const Status status = net.status(pid);
+    if (status.view != members) return false;
+    const Ring ring{SimNet::address_of(net.host(pid)), members};
+    if (!status.successor || *status.successor != ring.next(SimNet::address_of(net.host(pid))))
+      return false;
+  }
+  return true;
+}
+
+/// In calm weather nothing may be missing, doubled, or out of order.
+void check_calm(SimNet& net, Storm& storm) {
+  const std::vector<Pid> live = net.live();
+  if (live.empty()) return;
+  if (!net.run_until([&] { return converged(net, live); }, kConvergeBound)) {
+    std::string text;
+    for (const Pid pid : live) {
+      const Status status = net.status(pid);
+      text += " " + net.name(pid) + " sees";
+      for (const Address& address : status.view) text += " " + net.name_of(address);
+      text +=
+          " and hands to " + (status.successor ? net.name_of(*status.successor) : "nobody") + ";";
+    }
+    return net.fail("convergence", "the ring is not whole again:" + text);
+  }
+  std::vector<EnvelopeId> ids;
+  for (const Pid pid : live) {
+    SeedRequest request;
+    request.message = "calm";
+    request.hops = static_cast<std::uint32_t>(live.size() + 1);
+    request.receipt = true;
+    request.sender = SimNet::address_of(net.host(pid));
+    const SeedResult result = net.seed(pid, request);
+    if (result.error != SeedError::none)
+      return net.fail("calm", "a seed is refused in calm weather: " + result.reason);
+    ids.push_back(result.first);
+    net.run_for(storm.calm_pause());
+  }
+  Oracle& oracle = net.oracle();
+  const auto done = [&] {
+    return oracle.held_in_all() == 0 &&
+           std::all_of(ids.begin(), ids.end(),
+                       [&](const EnvelopeId& id) { return oracle.id(id).receipts > 0; });
+  };
+  if (!net.run_until(done, kCalmBound) && !net.failure()) {
+    std::string text;
+    for (const EnvelopeId& id : ids)
+      text += " " + net.name_of(id) + " " + oracle.describe(id) + ", receipts " +
+              std::to_string(oracle.id(id).receipts) + ";";
+    return net.fail("calm", "not all ends and receipts came in calm weather:" + text);
+  }
+  for (const EnvelopeId& id : ids) {
+    const IdState& state = oracle.id(id);
+    if (state.completed != 1 || state.expired != 0 || !state.confirmed || state.receipts != 1 ||
+        !state.first_end_plain)
+      return net.fail("calm", net.name_of(id) + ": " + oracle.describe(id));
+    std::size_t at = 0;
+    while (live[at] != state.origin) ++at;
+    std::vector<Pid> in_order = live;
+    std::sort(in_order.begin(), in_order.end(),
+              [&](Pid a, Pid b) { return net.host(a) < net.host(b); });
+    at = static_cast<std::size_t>(std::find(in_order.begin(), in_order.end(), state.origin) -
+                                  in_order.begin());
+    for (std::size_t i = 0; i < state.trace.size(); ++i) {
+      if (state.trace[i] != net.name(in_order[(at + i) % in_order.size()]))
+        return net.fail("calm", net.name_of(id) + " did not go round in order");
+    }
+    if (state.trace.size() != live.size() + 1)
+      return net.fail("calm", net.name_of(id) + " made another number of hops than it was given");
+  }
+}
+
+}  // namespace
+
+ScenarioResult run_scenario(const ScenarioOptions& options) {
+  Storm storm{options.number, options.size, options.mutation};
+  SimNet net{storm.net_options(options.trace)};
+  storm.plan(net);
+  net.run_for(storm.length());
+  Oracle& oracle = net.oracle();
+  if (!net.failure()) storm.heal(net);
+  if (!net.failure() &&
+      !net.run_until([&] { return oracle.held_in_all() == 0 && !storm.waits(net); }, kEndBound) &&
+      !net.failure()) {
+    std::string text;
+    for (const EnvelopeId& id : oracle.ids()) {
+      if (!oracle.id(id).holders.empty())
+        text += " " + net.name_of(id) + " " + oracle.describe(id) + ";";
+    }
+    net.fail("standstill", "after the storm not everything ends:" + text);
+  }
+  if (!net.failure()) oracle.check_all_ended();
+  if (!net.failure()) check_calm(net, storm);
+
+  ScenarioResult result;
+  result.failure = net.failure();
+  result.ended_at = net.now();
+  result.turns = net.turns();
+  result.deaths = storm.deaths();
+  result.ids = oracle.ids().size();
+  for (const EnvelopeId& id : oracle.ids()) {
+    const IdState& state = oracle.id(id);
+    result.confirmed += state.confirmed ? 1 : 0;
+    result.excused += state.excused ? 1 : 0;
+    result.visits += static_cast<std::uint64_t>(state.visits);
+  }
+  return result;
+}
+
+}  // namespace podring::sim

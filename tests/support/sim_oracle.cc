@@ -1,0 +1,241 @@
+#include "support/sim_oracle.h"
+
+#include <algorithm>
+#include <iterator>
+
+namespace podring::sim {
+namespace {
+
+constexpr auto kEvaluateEvery = std::chrono::milliseconds{5};
+
+template <typename T>
+bool contains(const std::vector<T>& list, const T& value) {
+  return std::find(list.begin(), list.end(), value) != list.end();
+}
+
+}  // namespace
+
+// ---- processes come and go
+// ------------------------------------------------------------------------
+
+void Oracle::on_start(Pid pid) {
+  watches_.emplace_back();
+  const Identity& self = net_.peer(pid).self();
+  watch(pid).places[0] = place_of(self, CopiesOn::peers);
+  watch(pid).places[1] = place_of(self, CopiesOn::nodes);
+  watch(pid).view = {self.address};
+}
+
+void Oracle::on_gone(Pid pid) {
+  evaluate();
+  Watch& gone = watch(pid);
+  for (const EnvelopeId& id : gone.held) {
+    IdState& state = ids_.at(id);
+    std::erase(state.holders, pid);
+    const std::uint64_t place = gone.places[static_cast<int>(state.rules.copies_on)];
+    if (!contains(state.debts, place)) state.debts.push_back(place);
+    if (state.debts.size() >= state.rules.copies || !state.confirmed) state.excused = true;
+    state.dirty_before = net_.acks_under_way().next();
+    if (!contains(repairing_, id)) repairing_.push_back(id);
+    check_copies(id, state);
+  }
+  gone.held.clear();
+}
+
+// ---- repairs
+// ---------------------------------------------------------------------------------------
+
+std::size_t Oracle::places_of(const IdState& state, bool with_debts) const {
+  std::vector<std::uint64_t> places;
+  const auto add = [&](std::uint64_t place) {
+    if (!contains(places, place)) places.push_back(place);
+  };
+  for (const Pid holder : state.holders)
+    add(watch(holder).places[static_cast<int>(state.rules.copies_on)]);
+  if (with_debts) {
+    for (const std::uint64_t place : state.debts) add(place);
+  }
+  return places.size();
+}
+
+bool Oracle::is_dirty(EnvelopeId id, const IdState& state) const {
+  for (const Pid holder : state.holders) {
+    const std::optional<HeldStatus> status = net_.peer(holder).held_status(id);
+    if (!status) continue;
+    using Stage = HeldStatus::Stage;
+    if (status->stage == Stage::sent || status->stage == Stage::received) {
+      const Pid successor = net_.pid_of(status->successor);
+      if (successor < 0 || !net_.alive(successor)) return true;
+    }
+    if (status->attempt >= 1 && status->stage == Stage::queued) return true;
+    if (status->attempt >= 2 && status->stage == Stage::sent) return true;
+    for (int i = 0; i < status->named_count; ++i) {
+      const std::uint64_t named = status->named[i];
+      if (state.rules.copies_on == CopiesOn::peers) {
+        const Pid pid = net_.pid_of(BootId{named});
+        if (pid < 0 || !net_.alive(pid)) return true;
+      } else if (std::none_of(state.holders.begin(), state.holders.end(),
+                              [&](Pid other) { return watch(other).places[1] == named; })) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+void Oracle::evaluate() {
+  for (std::size_t i = 0; i < repairing_.size();) {
+    const EnvelopeId id = repairing_[i];
+    IdState& state = ids_.at(id);
+    bool paid = state.ended() || state.holders.empty();
+    if (!paid) {
+      if (is_dirty(id, state)) {
+        state.dirty_before = net_.acks_under_way().next();
+      } else if (net_.acks_under_way().oldest() >= state.dirty_before) {
+        paid = places_of(state, false) >= state.rules.copies;
+      }
+    }
+    if (paid) {
+      if (!state.holders.empty()) state.debts.clear();
+      repairing_[i] = repairing_.back();
+      repairing_.pop_back();
+    } else {
+      ++i;
+    }
+  }
+}
+
+void Oracle::after_step() {
+  if (repairing_.empty() || net_.now() < evaluate_at_) return;
+  evaluate_at_ = net_.now() + kEvaluateEvery;
+  evaluate();
+}
+
+void Oracle::check_copies(EnvelopeId id, const IdState& state) {
+  if (!state.confirmed || state.ended()) return;
+  const std::size_t places = places_of(state, true);
+  if (places >= state.rules.copies) return;
+  net_.fail(state.holders.empty() ? "lost" : "copies",
+            net_.name_of(id) + " is safe and has " + std::to_string(places) + " of " +
+                std::to_string(state.rules.copies) + " copies: " + describe(id));
+}
+
+std::string Oracle::describe(EnvelopeId id) const {
+  const IdState& state = ids_.at(id);
+  std::string text = "held by";
+  for (const Pid holder : state.holders) text += " " + net_.name(holder);
+  if (state.holders.empty()) text += " nobody";
+  text += ", debts " + std::to_string(state.debts.size()) + ", completed " +
+          std::to_string(state.completed) + ", expired " + std::to_string(state.expired);
+  if (!state.confirmed) text += ", not confirmed";
+  return text;
+}
+
+// ---- turns
+// -----------------------------------------------------------------------------------------
+
+void Oracle::after_turn(Pid pid) {
+  Watch& its = watch(pid);
+  const Peer& peer = net_.peer(pid);
+  std::vector<EnvelopeId> held = peer.held_ids();
+  std::sort(held.begin(), held.end());
+  if (const auto twice = std::adjacent_find(held.begin(), held.end()); twice != held.end()) {
+    net_.fail("held_once", net_.name(pid) + " holds " + net_.name_of(*twice) + " twice");
+    held.erase(std::unique(held.begin(), held.end()), held.end());
+  }
+  if (held != its.held) {
+    auto before = its.held.begin();
+    for (const EnvelopeId& id : held) {
+      while (before != its.held.end() && *before < id) to_check_.push_back(*before++);
+      if (before != its.held.end() && *before == id) {
+        ++before;
+        continue;
+      }
+      ids_.at(id).holders.push_back(pid);
+    }
+    to_check_.insert(to_check_.end(), before, its.held.end());
+    for (const EnvelopeId& id : its.held) {
+      if (std::binary_search(held.begin(), held.end(), id)) continue;
+      std::erase(ids_.at(id).holders, pid);
+      its.known[id].released = true;
+    }
+    std::swap(its.held, held);
+  }
+  for (const EnvelopeId& id : to_check_) check_copies(id, ids_.at(id));
+  to_check_.clear();
+  const Counters& now = peer.counters();
+  if (net_.options().check_steps && now.hops_sent != its.last.hops_sent) check_step(pid, its);
+  check_budgets(pid, its, now);
+  its.last = now;
+}
+
+/// Every hand-over goes to the next one in the view of its sender, less those that the sender's log
+/// calls down or leaving: so verify-logs can follow.
+void Oracle::check_step(Pid pid, const Watch& its) {
+  const Address self = net_.peer(pid).self().address;
+  if (its.view.size() == 1) return;
+  if (!its.successor) return net_.fail("step", net_.name(pid) + " hands on without a successor");
+  auto at = std::upper_bound(its.view.begin(), its.view.end(), self);
+  for (std::size_t i = 1; i < its.view.size(); ++i, ++at) {
+    if (at == its.view.end()) at = its.view.begin();
+    if (*at == *its.successor) return;
+    if (!contains(its.passed_over, *at)) break;
+  }
+  net_.fail("step", net_.name(pid) + " hands to " + net_.name_of(*its.successor) + " though " +
+                        (at == its.view.end() ? "?" : net_.name_of(*at)) +
+                        " is next and not called down");
+}
+
+void Oracle::check_budgets(Pid pid, Watch& its, const Counters& now) {
+  const Peer& peer = net_.peer(pid);
+  const Settings& settings = net_.settings(pid);
+  const std::size_t used = peer.queue_used();
+  const std::size_t bytes = peer.queue_used_bytes();
+  // Beyond the bound only by what came back from a dead session, and by the valve of a ring that
+  // stands still; both are counted.
+  const std::uint64_t grown =
+      (now.detours - its.last.detours) + (now.transit_over_queue - its.last.transit_over_queue);
+  if (used > std::max(settings.queue, its.queue_last) + grown) {
+    net_.fail("queue_bound", net_.name(pid) + " has " + std::to_string(used) + " of " +
+                                 std::to_string(settings.queue) + " in its queue");
+  }
+  if (grown == 0 && bytes > std::max(settings.queue_bytes, its.queue_bytes_last)) {
+    net_.fail("queue_bound", net_.name(pid) + " has " + std::to_string(bytes) + " of " +
+                                 std::to_string(settings.queue_bytes) + " bytes in its queue");
+  }
+  if (now.transit_shed_full != its.last.transit_shed_full &&
+      now.transit_shed_full - its.last.transit_shed_full ==
+          now.frames_received - its.last.frames_received &&
+      std::max(used, its.queue_last) < settings.queue &&
+      std::max(bytes, its.queue_bytes_last) + 2048 < settings.queue_bytes) {
+    net_.fail("shed_with_room", net_.name(pid) + " turned an envelope away with " +
+                                    std::to_string(used) + " of " + std::to_string(settings.queue) +
+                                    " in its queue");
+  }
+  its.queue_last = used;
+  its.queue_bytes_last = bytes;
+}
+
+// ---- at the end
+// ------------------------------------------------------------------------------------
+
+std::size_t Oracle::held_in_all() const {
+  std::size_t held = 0;
+  for (const Watch& its : watches_) held += its.held.size();
+  return held;
+}
+
+void Oracle::check_all_ended() {
+  for (const EnvelopeId& id : order_) {
+    const IdState& state = ids_.at(id);
+    if (state.ended() || state.excused) continue;
+    net_.fail("never_ended", net_.name_of(id) + " never ended: " + describe(id));
+  }
+}
+
+std::vector<std::uint32_t> Oracle::accepted(Pid pid, EnvelopeId id) const {
+  const auto found = watch(pid).known.find(id);
+  return found == watch(pid).known.end() ? std::vector<std::uint32_t>{} : found->second.laps;
+}
+
+}  // namespace podring::sim
