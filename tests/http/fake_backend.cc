@@ -150,21 +150,27 @@ void FakeBackend::seed(const SeedOrder& order, std::shared_ptr<SeedTicket> ticke
   }
 }
 
-std::shared_ptr<const RingView> FakeBackend::ring() const {
+void FakeBackend::fail_if_told() const {
   if (throwing_) {
     throw std::runtime_error{"the fake backend was told to fail"};
   }
+}
+
+std::shared_ptr<const RingView> FakeBackend::ring() const {
+  fail_if_told();
   const std::lock_guard lock{mutex_};
   return ring_;
 }
 
 std::vector<MessageView> FakeBackend::messages(std::size_t limit) const {
+  fail_if_told();
   const std::lock_guard lock{mutex_};
   const auto count = std::min(limit, messages_.size());
   return {messages_.begin(), messages_.begin() + static_cast<std::ptrdiff_t>(count)};
 }
 
 std::optional<MessageView> FakeBackend::message(EnvelopeId id) const {
+  fail_if_told();
   const std::lock_guard lock{mutex_};
   const auto found = std::find_if(messages_.begin(), messages_.end(),
                                   [&](const MessageView& one) { return one.id == id; });
@@ -201,6 +207,7 @@ Readiness FakeBackend::readiness() const {
 }
 
 std::string FakeBackend::metrics_text() const {
+  fail_if_told();
   return "# HELP podring_visits_total Envelopes accepted here\n"
          "# TYPE podring_visits_total counter\npodring_visits_total 7\n";
 }

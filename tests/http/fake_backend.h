@@ -66,6 +66,8 @@ class FakeBackend : public Backend {
   static constexpr BootId kBoot{0x0123'4567'89ab'cdefULL};
 
  private:
+  void fail_if_told() const;
+
   std::atomic<Fate> fate_{Fate::completed};
   std::atomic<std::int64_t> loop_idle_ms_{3};
   std::atomic<bool> ready_{true};
