@@ -1,10 +1,10 @@
 // Reads the configuration, builds the node, runs it.
-#include <malloc.h>
 #include <sys/resource.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <random>
+#include <utility>
 
 #include "app/config.h"
 #include "app/node.h"
@@ -48,7 +48,10 @@ int main(int argc, char** argv) {
   if (!loaded.errors.empty()) return kExitUsage;
   raise_descriptor_limit();
   try {
-    podring::Node node{std::move(loaded), podring::BootId{random_number()}, random_number()};
+    podring::Node node{std::move(loaded),
+                       {.boot = {random_number()},
+                        .client_boot = {random_number()},
+                        .jitter_seed = random_number()}};
     return node.run();
   } catch (const std::exception& error) {
     say_error("start_failed", error.what());

@@ -58,19 +58,21 @@ std::string signal_name(int signal) { return signal == SIGINT ? "SIGINT" : "SIGT
 
 }  // namespace
 
-Node::Node(LoadedConfig loaded, BootId boot, std::uint64_t jitter_seed)
+Node::Node(LoadedConfig loaded, const NodeRandom& random)
     : config_{std::move(loaded.config)},
       entries_{std::move(loaded.entries)},
       warnings_{std::move(loaded.warnings)},
       now_{clock_.read()},
       started_at_{now_.steady},
-      self_{identity_of(config_, boot)},
+      self_{identity_of(config_, random.boot)},
       signals_{loop_, [this](int signal, int times) { on_signal(signal, times); }},
       logger_{self_, log_settings_of(config_)},
-      recents_{boot},
+      recents_{random.boot},
       feed_{self_},
-      peer_{self_, settings_of(config_), jitter_seed},
+      peer_{self_, settings_of(config_), random.jitter_seed},
       transport_{loop_, {.bind = config_.bind, .port = config_.port}},
+      names_{loop_, config_, random.jitter_seed},
+      start_seeds_{loop_, transport_.context(), config_, random.client_boot, now_.steady},
       view_{config_, self_},
       backend_{loop_,
                recents_,
@@ -100,7 +102,8 @@ void Node::start() {
   }
   tell(started);
   for (const std::string& warning : std::exchange(warnings_, {})) tell(observe::Warned{warning});
-  peer_.set_fixed_view(now_, config_.peers);
+  backend_.set_readiness({false, "waiting for the first answer of the name service"});
+  names_.start(now_, peer_);
   wake_at_ = now_.steady;
   look_whether_ready();
   end_turn();
@@ -117,14 +120,23 @@ void Node::turn() {
   backend_.turned(now_.steady);
   loop_.dispatch();
   more_ = transport_.receive(*this);
+  if (const auto news = names_.on_tick(now_, peer_)) tell(*news);
   if (now_.steady >= peer_.next_deadline()) peer_.on_tick(now_);
+  if (!start_seeds_.done()) send_start_seeds();
   end_turn();
   look_whether_ready();
   look_whether_done();
 }
 
+void Node::send_start_seeds() {
+  const auto news =
+      start_seeds_.on_tick(now_.steady, peer_.settled(now_), [this] { return names_.pick(); });
+  if (news) tell(*news);
+}
+
 Duration Node::time_to_wait() {
-  wake_at_ = std::min({peer_.next_deadline(), logger_.next_deadline(), grace_until_});
+  wake_at_ = std::min({peer_.next_deadline(), logger_.next_deadline(), names_.next_deadline(),
+                       start_seeds_.next_deadline(), grace_until_});
   if (changed_) wake_at_ = std::min(wake_at_, published_at_ + kPublishEvery);
   if (more_ || !transport_.may_wait()) return {};
   return std::max(wake_at_ - clock_.read().steady, Duration{});
@@ -207,7 +219,7 @@ void Node::publish_if_due() {
   changed_ = false;
   published_at_ = now_.steady;
   Status status = peer_.status(now_);
-  auto ring = view_.ring(status, dns_view());
+  auto ring = view_.ring(status, names_.view(now_.steady));
   auto metrics =
       std::make_shared<observe::MetricsSnapshot>(view_.metrics(peer_, std::move(status)));
   metrics->ready = ready_ && leaving_for_.empty();
@@ -224,18 +236,11 @@ void Node::publish_if_due() {
                         .connections = frames.connections,
                         .connections_accepted = frames.connections_accepted,
                         .connections_refused = frames.connections_refused};
+  metrics->names = names_.metrics(now_.steady);
   metrics->log = logger_.counters();
   metrics->feed_gaps = feed_.gaps();
   metrics->recents_forgotten = recents_.forgotten();
   backend_.publish(std::move(ring), std::move(metrics));
-}
-
-http::DnsView Node::dns_view() const {
-  http::DnsView view;
-  view.mode = "fixed";
-  view.outcome = "answer";
-  view.addresses = static_cast<std::uint32_t>(config_.peers.size());
-  return view;
 }
 
 // ---- start and end
@@ -243,7 +248,7 @@ http::DnsView Node::dns_view() const {
 
 /// Ready: the ports are bound (or this would not run) and the name service has answered once.
 void Node::look_whether_ready() {
-  if (ready_) return;
+  if (ready_ || !leaving_for_.empty() || !names_.answered()) return;
   ready_ = true;
   tell(observe::Ready{now_.steady - started_at_});
   backend_.set_readiness({true, "in the ring"});
@@ -258,6 +263,7 @@ void Node::on_signal(int signal, int times) {
   grace_until_ = now_.steady + config_.grace;
   backend_.set_readiness({false, "leaving: " + leaving_for_});
   peer_.leave(now_);
+  start_seeds_.give_up();
 }
 
 void Node::look_whether_done() {

@@ -13,7 +13,9 @@
 
 #include "app/backend.h"
 #include "app/config.h"
+#include "app/node_names.h"
 #include "app/node_seeds.h"
+#include "app/node_start_seeds.h"
 #include "app/node_view.h"
 #include "app/signals.h"
 #include "core/peer.h"
@@ -27,11 +29,18 @@
 
 namespace podring {
 
+/// Random numbers of the process; none is 0.
+struct NodeRandom {
+  BootId boot;
+  BootId client_boot;  ///< of the client that the start-up seeds come from
+  std::uint64_t jitter_seed = 0;
+};
+
 class Node final : private TransportSink {
  public:
   /// Binds all ports. Throws TransportError or std::runtime_error with a sentence that says what to
   /// change; nothing was logged then.
-  Node(LoadedConfig loaded, BootId boot, std::uint64_t jitter_seed);
+  Node(LoadedConfig loaded, const NodeRandom& random);
   ~Node() override;
 
   /// Until a signal has ended it; what the process exits with.
@@ -52,6 +61,7 @@ class Node final : private TransportSink {
   void turn();
   [[nodiscard]] Duration time_to_wait();
   void measure_lateness();
+  void send_start_seeds();
   void end_turn();
   void carry_out(std::vector<Action>& actions);
   void tell(std::vector<Event>& events);
@@ -62,7 +72,6 @@ class Node final : private TransportSink {
   void look_whether_done();
   void stop(bool grace_over);
   void publish_if_due();
-  [[nodiscard]] http::DnsView dns_view() const;
 
   Config config_;
   std::vector<ConfigEntry> entries_;
@@ -78,6 +87,8 @@ class Node final : private TransportSink {
   observe::Feed feed_;
   Peer peer_;
   ZmqTransport transport_;
+  NodeNames names_;
+  NodeStartSeeds start_seeds_;
   NodeSeeds seeds_;
   NodeView view_;
   NodeBackend backend_;

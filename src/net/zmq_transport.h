@@ -42,6 +42,8 @@ class ZmqTransport final : public Transport {
   [[nodiscard]] TransportCounters counters() const override;
 
   [[nodiscard]] std::uint16_t port() const { return port_; }  ///< that is bound
+  /// For other sockets of the loop thread; they end before this does.
+  [[nodiscard]] zmq::context_t& context() { return context_; }
 
  private:
   struct Link {
