@@ -14,6 +14,9 @@ constexpr auto kEndBound = 150s;
 constexpr auto kConvergeBound = 90s;
 constexpr auto kCalmBound = 30s;
 
+// A session with a process that is no more ends at the next `ping`, which is no fault of the calm.
+constexpr auto kStaleSessions = 1500ms;
+
 /// Every live peer sees every live peer, and hands to the next one.
 bool converged(SimNet& net, const std::vector<Pid>& live) {
   std::vector<Address> members;
@@ -33,6 +36,7 @@ bool converged(SimNet& net, const std::vector<Pid>& live) {
 void check_calm(SimNet& net, Storm& storm) {
   const std::vector<Pid> live = net.live();
   if (live.empty()) return;
+  net.run_for(kStaleSessions);
   if (!net.run_until([&] { return converged(net, live); }, kConvergeBound)) {
     std::string text;
     for (const Pid pid : live) {
@@ -51,8 +55,13 @@ void check_calm(SimNet& net, Storm& storm) {
     request.hops = static_cast<std::uint32_t>(live.size() + 1);
     request.receipt = true;
     request.sender = SimNet::address_of(net.host(pid));
-    const SeedResult result = net.seed(pid, request);
-    if (result.error != SeedError::none)
+    SeedResult result;
+    const auto taken = [&] {  // a small queue may have to empty first
+      if (net.peer(pid).queue_used() + 2 > net.settings(pid).queue) return false;
+      result = net.seed(pid, request);
+      return result.error == SeedError::none;
+    };
+    if (!net.run_until(taken, kCalmBound))
       return net.fail("calm", "a seed is refused in calm weather: " + result.reason);
     ids.push_back(result.first);
     net.run_for(storm.calm_pause());
