@@ -8,6 +8,8 @@ from .cluster import Trouble, wait_until
 from .load import Load
 from .logs import LiveLog, NodeLogs
 
+RIGHT, UNPROVEN = 0, 2  # verify-logs' exit codes; 1 is wrong
+
 
 class Ring:
     def __init__(self, options, report, cluster, folder):
@@ -54,7 +56,9 @@ class Ring:
             self.node_logs.save(path)
         else:
             path = self.live.path
-        done = subprocess.run([self.options.bin / "verify-logs", "--json", path], capture_output=True, text=True, timeout=600)
+        # The nodes' files hold all that a killed process wrote; what was only followed may lack its last lines.
+        whole = ["--logs-whole"] if self.node_logs else []
+        done = subprocess.run([self.options.bin / "verify-logs", "--json", *whole, path], capture_output=True, text=True, timeout=600)
         try:
             found = json.loads(done.stdout)
         except ValueError:
@@ -62,7 +66,8 @@ class Ring:
         figure = self.figure_of(found)
         if ids:
             figure = f"{len(set(ids))} confirmed, " + figure
-        good = done.returncode == 0 and not (missing and self.node_logs and self.unended(path, missing))
+        good = done.returncode == RIGHT if self.node_logs else done.returncode in (RIGHT, UNPROVEN)
+        good = good and not (missing and self.node_logs and self.unended(path, missing))
         if requests is not None:
             figure += f"; {requests.figure()}"
             good = good and (failures_allowed or not requests.failed)
@@ -87,4 +92,10 @@ class Ring:
 
     @staticmethod
     def figure_of(found):
-        return ", ".join(f"{found.get(key)} {key}" for key in ("lost", "unproven", "repeated_visits", "repeated_ends"))
+        totals = found["totals"]
+        counts = {one["finding"]: one["count"] for one in found["findings"]}
+        unproven = sum(one["count"] for one in found["findings"] if one["severity"] == "unproven")
+        wrong = {one["finding"]: one["count"] for one in found["findings"] if one["severity"] == "wrong"}
+        return (f"{totals['lost']} lost, {unproven} unproven of {totals['messages']} messages so far, "
+                f"{totals['visits_repeated']} of {totals['visits']} visits repeated, "
+                f"{counts.get('ended_again_with_detours', 0)} second ends" + (f"; wrong: {wrong}" if wrong else ""))
