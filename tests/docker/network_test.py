@@ -198,8 +198,8 @@ class DockerNetwork(unittest.TestCase):
         programs = [path for path in exported.splitlines() if "bin/" in path and not path.endswith("/")]
         self.assertEqual(["usr/bin/inject", "usr/bin/podring", "usr/bin/verify-logs"], sorted(programs))
         for program in PROGRAMS:
-            done = docker("run", "--rm", "--network", "none", "--entrypoint", f"/usr/bin/{program}", IMAGE, "--version")
-            self.assertRegex(done.stdout.decode(), r"[0-9]+\.[0-9]+\.[0-9]+")
+            done = docker("run", "--rm", "--network", "none", "--entrypoint", f"/usr/bin/{program}", IMAGE, "--help")
+            self.assertIn(program.encode(), done.stdout)
         print(f"image {IMAGE}: {image['Size'] / 1e6:.1f} MB", file=sys.stderr)
 
 
