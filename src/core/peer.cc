@@ -61,6 +61,7 @@ Outputs& Peer::State::flush() {
 }
 
 void Peer::State::tick() {
+  tick_by = now.steady + kTickMax;
   tick_links();
   if (now.steady >= expire_at) {
     expire_queue();
@@ -76,7 +77,7 @@ void Peer::State::tick() {
 }
 
 TimePoint Peer::State::deadline() const {
-  TimePoint at = now.steady + kTickMax;
+  TimePoint at = tick_by;
   const Link* const to = target_link();
   const bool queued = !transit.empty() || !seeds.empty();
   if (queued && alone()) at = now.steady;
@@ -92,7 +93,7 @@ TimePoint Peer::State::deadline() const {
     if (queued && link.get() == to) at = std::min(at, link->try_full_at);
   }
   for (const auto& [address, known] : health) {
-    if ((known.suspected || known.departed) && known.probe_at > now.steady)
+    if ((known.suspected || known.departed || known.leaving) && known.probe_at > now.steady)
       at = std::min(at, known.probe_at);
   }
   return std::max(at, now.steady);

@@ -662,8 +662,13 @@ void Peer::State::send_from_queue(Link& link) {
     Held& held = custody[index];
     const bool fits =
         link.unreceived < link.room && link.unreceived_bytes + held.bytes <= link.room_bytes;
-    if (!fits) {
-      if (link.unreceived > 0) break;  // resending is the attempt
+    if (fits) {
+      link.try_full_at = TimePoint::max();
+    } else {
+      if (link.unreceived > 0) {  // resending is the attempt
+        link.try_full_at = TimePoint::max();
+        break;
+      }
       if (link.try_full_at == TimePoint::max()) link.try_full_at = now.steady + rto(link, 0);
       if (now.steady < link.try_full_at) break;
       link.try_full_at = TimePoint::max();

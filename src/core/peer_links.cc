@@ -398,7 +398,9 @@ void Peer::State::tick_links() {
         known.suspected = false;
         refresh_links();
       }
-      if (known.suspected) continue;  // on probation: it is kept, and watched
+      // On probation, or leaving: it is kept, and watched. (Its end tells that a leaving one is
+      // gone.)
+      if (known.suspected || known.leaving) continue;
     }
     if (id == target || !link->window.empty()) {
       link->idle_since = now.steady;
@@ -411,7 +413,8 @@ void Peer::State::tick_links() {
   const auto probe = [&](auto begin, auto end) {
     for (auto entry = begin; entry != end && probing < kProbesMax; ++entry) {
       auto& [address, known] = *entry;
-      if (!known.suspected && !known.departed) continue;
+      // A leaving one too: somebody new may sit there, who has no reason to dial this peer.
+      if (!known.suspected && !known.departed && !known.leaving) continue;
       if (known.departed ? !std::binary_search(base.begin(), base.end(), address)
                          : !ring.contains(address))
         continue;
@@ -572,7 +575,7 @@ void Peer::State::heard_of_peer(const HelloFrame& hello) {
       if (was_departed) rebuild_view();
     } else {
       known.leaving = hello.leaving;
-      known.probe_at = std::min(known.probe_at, now.steady);
+      known.probe_at = tick_by = now.steady;
     }
     refresh_links();
   }

@@ -230,6 +230,7 @@ class Peer::State {
   SplitMix jitter;
   Now now;
   TimePoint deadline_told = TimePoint::max();
+  TimePoint tick_by;  // the next tick, whatever comes in until then
   Counters counters;
   Outputs out;
   Outputs handed_out;

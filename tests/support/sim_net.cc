@@ -258,12 +258,12 @@ void SimNet::finish_turn(Pid pid) {
   Process& actor = process(pid);
   ++turns_;
   while (true) {
-    const LogTicket before = actor.tickets;
     Outputs& outputs = actor.peer->flush(now_of(actor));
     take_events(pid, outputs.events);
     for (Action& action : outputs.actions) act(pid, action);
-    if (actor.tickets == before || actor.options.log_delay > Duration::zero()) break;
-    actor.peer->on_logged(now_of(actor), actor.tickets);
+    if (actor.tickets == actor.told || actor.options.log_delay > Duration::zero()) break;
+    actor.told = actor.tickets;
+    actor.peer->on_logged(now_of(actor), actor.told);
   }
   if (options_.check_peers) actor.peer->check_invariants();
   oracle_->after_turn(pid);

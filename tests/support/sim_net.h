@@ -190,6 +190,7 @@ class SimNet {
     std::vector<Item> inbox;
     std::vector<Event> unwritten;                              // while the log is blocked
     LogTicket tickets = 0;                                     // written
+    LogTicket told = 0;            // on_logged() was called for it; without a delay only
     LogTicket logged_due = 0;                                  // on_logged() is due
     std::vector<std::pair<LinkId, std::uint32_t>> links;       // open: link, connection or host
     std::unordered_map<RouteId, std::uint32_t> routes;         // route, connection or host
