@@ -13,7 +13,7 @@ namespace podring::inject {
 class Pacer {
  public:
   static constexpr Duration kPauseMin = std::chrono::milliseconds{5};
-  static constexpr Duration kPauseMax = std::chrono::milliseconds{500};
+  static constexpr Duration kPauseMax = std::chrono::milliseconds{200};
 
   /// `rate` in messages a second, above 0; nullopt: no limit.
   Pacer(TimePoint start, std::uint64_t count, std::optional<double> rate)
@@ -31,13 +31,14 @@ class Pacer {
   }
   void begin() { ++begun_; }
 
-  /// The ring had no room: nothing goes for a while, longer each time until something was taken.
+  /// The ring had no room: nothing goes for a while, twice as long each time. The pause shrinks as
+  /// messages are taken, slowly, so that it settles where the ring can just follow.
   void pause(TimePoint now) {
     if (now < paused_until_) return;  // answers to what was sent before the pause
     pause_ = std::clamp(pause_ * 2, kPauseMin, kPauseMax);
     paused_until_ = now + pause_;
   }
-  void taken() { pause_ = Duration::zero(); }
+  void taken() { pause_ -= pause_ / 128; }
   [[nodiscard]] TimePoint paused_until() const { return paused_until_; }
 
  private:

@@ -44,7 +44,7 @@ bool wants_colour(int fd) {
 
 std::string painted(std::string_view text, Colour colour, bool on) {
   constexpr std::array<const char*, 6> kCodes{"0", "1", "2", "32", "33", "31"};
-  if (!on || colour == Colour::plain) return std::string{text};
+  if (!on || colour == Colour::plain || text.empty()) return std::string{text};
   return std::string{"\x1b["} + kCodes[static_cast<std::size_t>(colour)] + "m" + std::string{text} +
          "\x1b[0m";
 }
@@ -67,7 +67,7 @@ std::string grouped(std::uint64_t number) {
 std::string shown(Duration duration) {
   double value = std::chrono::duration<double, std::milli>(duration).count();
   const char* unit = "ms";
-  if (value >= 10'000) {
+  if (value >= 1'000) {
     value /= 1000;
     unit = "s";
   }

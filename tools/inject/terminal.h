@@ -24,7 +24,7 @@ enum class Colour { plain, bold, dim, green, yellow, red };
 [[nodiscard]] std::string printable(std::string_view text);
 /// "12,345"
 [[nodiscard]] std::string grouped(std::uint64_t number);
-/// With three significant digits, in ms below 10 s and in s above: "0.412 ms", "12.3 s".
+/// With three significant digits, in ms below 1 s and in s above: "0.412 ms", "12.3 s".
 [[nodiscard]] std::string shown(Duration duration);
 
 /// Draws a bar on standard error, when that is a terminal, and knows of Ctrl-C.
