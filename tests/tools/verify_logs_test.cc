@@ -1,0 +1,415 @@
+// proto-docs/log-lines.md, "What verify-logs holds against the lines": a log as it is written is
+// right, and each thing planted in it is found.
+#include <algorithm>
+#include <functional>
+
+#include "support/catch.h"
+#include "tools/logged_net.h"
+
+using namespace std::chrono_literals;
+using podring::test::Checked, podring::test::check_logs, podring::test::check_texts;
+using podring::test::joined, podring::test::LoggedNet, podring::test::LogLines;
+
+namespace {
+
+/// Three pods, 20 messages of 10 hops. Made once: the tests change copies of it.
+const std::vector<LogLines>& real_logs() {
+  static const std::vector<LogLines> logs = [] {
+    LoggedNet ring{3};
+    ring.seed_and_run(0, 20);
+    return ring.take_logs();
+  }();
+  return logs;
+}
+
+bool has(const std::string& line, const std::string& text) {
+  return line.find(text) != std::string::npos;
+}
+
+/// The first line of `lines` that has all of these texts.
+LogLines::iterator line_with(LogLines& lines, const std::vector<std::string>& texts) {
+  const auto found = std::find_if(lines.begin(), lines.end(), [&](const std::string& line) {
+    return std::all_of(texts.begin(), texts.end(),
+                       [&](const auto& text) { return has(line, text); });
+  });
+  REQUIRE(found != lines.end());
+  return found;
+}
+
+void replace(std::string& line, const std::string& from, const std::string& to) {
+  const std::size_t at = line.find(from);
+  REQUIRE(at != std::string::npos);
+  line.replace(at, from.size(), to);
+}
+
+/// Takes a line out and numbers the ones behind it anew, so that no number is missing.
+void remove_without_gap(LogLines& lines, LogLines::iterator line) {
+  for (auto at = lines.erase(line); at != lines.end(); ++at) {
+    const std::size_t begin = at->find("\"seq\":") + 6;
+    const std::size_t end = at->find(',', begin);
+    const auto seq = std::stoull(at->substr(begin, end - begin));
+    at->replace(begin, end - begin, std::to_string(seq - 1));
+  }
+}
+
+constexpr const char* kReceived = "\"event\":\"received\"";
+constexpr const char* kCompleted = "\"event\":\"completed\"";
+
+}  // namespace
+
+TEST_CASE("a log as it is written is right", "[verify]") {
+  const Checked checked = check_logs(real_logs());
+  INFO(checked.text);
+  CHECK(checked.code == 0);
+  CHECK(checked.found.empty());
+  CHECK(has(checked.text, "completed 20, expired 0, none 0"));
+  CHECK(has(checked.text, "200 hand-overs checked"));
+  CHECK(has(checked.json, "\"verdict\":\"right\""));
+}
+
+TEST_CASE("an end that is removed is a loss when every log is whole", "[verify]") {
+  auto logs = real_logs();
+  LogLines& log = logs[1];  // 10 hops from the first of three end at the second
+  remove_without_gap(log, line_with(log, {kCompleted}));
+  const Checked checked = check_logs(logs);
+  INFO(checked.text);
+  CHECK(checked.code == 1);
+  CHECK(checked.count("lost") == 1);
+}
+
+TEST_CASE("an end that is removed is unproven when a log is not whole", "[verify]") {
+  auto logs = real_logs();
+  SECTION("a gap where the end was") {
+    logs[1].erase(line_with(logs[1], {kCompleted}));
+    const Checked checked = check_logs(logs);
+    INFO(checked.text);
+    CHECK(checked.code == 2);
+    CHECK(checked.count("end_unproven") == 1);
+    CHECK(checked.count("seq_gap") == 1);
+    CHECK(checked.count("lost") == 0);
+  }
+  SECTION("a log without its last line") {
+    remove_without_gap(logs[1], line_with(logs[1], {kCompleted}));
+    logs[2].pop_back();
+    const Checked checked = check_logs(logs);
+    INFO(checked.text);
+    CHECK(checked.code == 2);
+    CHECK(checked.count("end_unproven") == 1);
+    CHECK(has(checked.text, "has no end (no stopped)"));
+
+    podring::verify::JudgeOptions killed;
+    killed.logs_whole = true;
+    CHECK(check_logs(logs, killed).count("lost") == 1);
+  }
+  SECTION("a log that is not there") {
+    remove_without_gap(logs[1], line_with(logs[1], {kCompleted}));
+    logs.pop_back();
+    const Checked checked = check_logs(logs);
+    INFO(checked.text);
+    CHECK(checked.code == 2);
+    CHECK(checked.count("lost") == 0);
+    CHECK(checked.count("log_missing") == 1);
+    CHECK(checked.count("visit_missing") == 0);
+    CHECK(checked.count("visit_unproven") > 0);
+  }
+}
+
+TEST_CASE("a visit that is removed is found", "[verify]") {
+  auto logs = real_logs();
+  LogLines& log = logs[1];
+  SECTION("in the middle") {
+    remove_without_gap(log, line_with(log, {kReceived, "\"hop\":4,"}));
+    const Checked checked = check_logs(logs);
+    INFO(checked.text);
+    CHECK(checked.code == 1);
+    CHECK(checked.count("visit_missing") == 1);
+  }
+  SECTION("the last one") {
+    remove_without_gap(log, line_with(log, {kReceived, "\"hop\":10,"}));
+    const Checked checked = check_logs(logs);
+    INFO(checked.text);
+    CHECK(checked.code == 1);
+    CHECK(checked.count("visit_missing") == 1);
+  }
+  SECTION("the first one") {
+    remove_without_gap(logs[0], line_with(logs[0], {kReceived, "\"hop\":0,"}));
+    const Checked checked = check_logs(logs);
+    CHECK(checked.code == 1);
+    CHECK(checked.count("visit_missing") == 1);
+  }
+  SECTION("leaving a gap, which may be all that happened") {
+    log.erase(line_with(log, {kReceived, "\"hop\":4,"}));
+    const Checked checked = check_logs(logs);
+    INFO(checked.text);
+    CHECK(checked.code == 2);
+    CHECK(checked.count("visit_missing") == 0);
+    CHECK(checked.count("visit_unproven") == 1);
+    CHECK(checked.count("seq_gap") == 1);
+  }
+}
+
+TEST_CASE("two visits that are swapped are found", "[verify]") {
+  auto logs = real_logs();
+  SECTION("one pod's lines, in place") {
+    const auto first = line_with(logs[1], {kReceived, "\"hop\":1,"});
+    const auto second = line_with(logs[1], {kReceived, "\"hop\":4,"});
+    std::iter_swap(first, second);
+    const Checked checked = check_logs(logs);
+    CHECK(checked.code == 1);
+    CHECK(checked.count("lines_swapped") > 0);
+  }
+  SECTION("the pods of two visits") {
+    std::string& first = *line_with(logs[1], {kReceived, "\"hop\":1,"});
+    std::string& second = *line_with(logs[2], {kReceived, "\"hop\":2,"});
+    const auto tail = [](const std::string& line) { return line.substr(line.find("\"id\":")); };
+    const std::string first_tail = tail(first);
+    const std::string second_tail = tail(second);
+    replace(first, first_tail, second_tail);
+    replace(second, second_tail, first_tail);
+    const Checked checked = check_logs(logs);
+    INFO(checked.text);
+    CHECK(checked.code == 1);
+    CHECK(checked.count("order_wrong") + checked.count("trace_wrong") +
+              checked.count("visit_missing") >
+          0);
+  }
+  SECTION("the hops of two visits") {
+    replace(*line_with(logs[1], {kReceived, "\"hop\":1,"}), "\"hop\":1,", "\"hop\":4,");
+    CHECK(check_logs(logs).count("trace_wrong") > 0);
+  }
+}
+
+TEST_CASE("a foreign pod in a trace is found", "[verify]") {
+  auto logs = real_logs();
+  std::string& line = *line_with(logs[1], {kReceived, "\"hop\":4,"});
+  SECTION("as the last name") { replace(line, "\"],\"sender_pod_ip\"", "x\"],\"sender_pod_ip\""); }
+  SECTION("as the first name") { replace(line, "\"trace\":[\"", "\"trace\":[\"x"); }
+  const Checked checked = check_logs(logs);
+  INFO(checked.text);
+  CHECK(checked.code == 1);
+  CHECK(checked.count("trace_wrong") > 0);
+}
+
+TEST_CASE("a sender that is not the one in the trace is found", "[verify]") {
+  auto logs = real_logs();
+  std::string& line = *line_with(logs[1], {kReceived, "\"hop\":4,"});
+  const std::size_t at = line.find("\"sender_pod_ip\":\"") + 17;
+  line.replace(at, line.find('"', at) - at, "10.99.0.1");
+  const Checked checked = check_logs(logs);
+  INFO(checked.text);
+  CHECK(checked.code == 1);
+  CHECK(checked.count("sender_wrong") == 1);
+}
+
+TEST_CASE("a line that is there twice is found", "[verify]") {
+  auto logs = real_logs();
+  const auto line = line_with(logs[2], {kReceived});
+  logs[2].insert(line, *line);
+  const Checked checked = check_logs(logs);
+  INFO(checked.text);
+  CHECK(checked.code == 1);
+  CHECK(checked.count("line_doubled") == 1);
+  CHECK(checked.found.size() == 1);
+}
+
+TEST_CASE("a visit that is told twice under two numbers is found", "[verify]") {
+  auto logs = real_logs();
+  LogLines& log = logs[2];
+  const std::string line = *line_with(log, {kReceived, "\"hop\":5,"});
+  std::string again = line;
+  const std::size_t begin = again.find("\"seq\":") + 6;
+  again.replace(begin, again.find(',', begin) - begin, std::to_string(log.size() - 1));
+  std::string& last = log.back();
+  replace(last, "\"seq\":" + std::to_string(log.size() - 1),
+          "\"seq\":" + std::to_string(log.size()));
+  log.insert(log.end() - 1, again);
+  const Checked checked = check_logs(logs);
+  INFO(checked.text);
+  CHECK(checked.code == 1);
+  CHECK(checked.count("visit_repeated") == 1);
+  CHECK(checked.count("accepted_twice") == 1);
+}
+
+TEST_CASE("a file that is cut is found", "[verify]") {
+  auto logs = real_logs();
+  std::vector<std::string> texts;
+  for (const LogLines& lines : logs) texts.push_back(joined(lines));
+  SECTION("within its last line") {
+    texts[1].resize(texts[1].size() - 10);
+    const Checked checked = check_texts(texts);
+    CHECK(checked.code == 2);
+    CHECK(checked.count("log_cut") == 1);
+  }
+  SECTION("in the middle: what it would have told is unproven, not lost") {
+    texts[1].resize(texts[1].size() / 2);
+    const Checked checked = check_texts(texts);
+    INFO(checked.text);
+    CHECK(checked.code == 2);
+    CHECK(checked.count("log_cut") == 1);
+    CHECK(checked.count("end_unproven") > 0);
+    CHECK(checked.count("lost") == 0);
+  }
+  SECTION("at the end of a line: visits and ends are missing") {
+    logs[1].resize(logs[1].size() / 2);
+    const Checked checked = check_logs(logs);
+    INFO(checked.text);
+    CHECK(checked.code == 2);
+    CHECK(checked.count("no_stopped") == 1);
+    CHECK(checked.count("visit_unproven") > 0);
+  }
+  SECTION("at its beginning") {
+    logs[1].erase(logs[1].begin(), logs[1].begin() + static_cast<long>(logs[1].size() / 2));
+    const Checked checked = check_logs(logs);
+    INFO(checked.text);
+    CHECK(checked.code == 2);
+    CHECK(checked.count("begin_missing") == 1);
+    CHECK(checked.count("visit_missing") == 0);
+  }
+}
+
+TEST_CASE("a gap in seq is found, whatever was in it", "[verify]") {
+  auto logs = real_logs();
+  LogLines& log = logs[0];
+  log.erase(std::find_if(log.begin() + 3, log.end(),
+                         [](const std::string& line) { return has(line, "\"event\":\"safe\""); }));
+  const Checked checked = check_logs(logs);
+  INFO(checked.text);
+  CHECK(checked.code == 2);
+  CHECK(checked.count("seq_gap") == 1);
+}
+
+TEST_CASE("a damaged line is found", "[verify]") {
+  auto logs = real_logs();
+  replace(*line_with(logs[1], {kReceived, "\"hop\":4,"}), "\"hop\":4,", "\"hop\":4 4,");
+  const Checked checked = check_logs(logs);
+  CHECK(checked.code == 2);
+  CHECK(checked.count("line_damaged") == 1);
+}
+
+TEST_CASE("an end that comes too early or twice is found", "[verify]") {
+  auto logs = real_logs();
+  SECTION("too early") {
+    const std::string id = "\"id\":";
+    std::string& line = *line_with(logs[1], {kCompleted, "\"hop\":10,"});
+    const std::string visit = *line_with(logs[1], {kReceived, "\"hop\":7,"});
+    line = line.substr(0, line.find(id)) + visit.substr(visit.find(id));
+    CHECK(check_logs(logs).count("end_wrong") == 1);
+  }
+  SECTION("twice without a detour") {
+    LogLines& log = logs[1];
+    std::string again = *line_with(log, {kCompleted});
+    const std::size_t begin = again.find("\"seq\":") + 6;
+    again.replace(begin, again.find(',', begin) - begin, std::to_string(log.size()));
+    log.push_back(again);
+    const Checked checked = check_logs(logs);
+    CHECK(checked.code == 1);
+    CHECK(checked.count("ended_twice") == 1);
+  }
+}
+
+TEST_CASE("a hand-over to a pod that is not next is found", "[verify]") {
+  // The lines of one message at the second pod are given to a fourth that nobody has in view.
+  auto logs = real_logs();
+  LogLines stranger{logs[1].front()};
+  const std::size_t address = stranger[0].find("\"address\":\"") + 11;
+  stranger[0].replace(address, stranger[0].find('"', address) - address, "10.200.0.1");
+  const std::size_t boot = stranger[0].find("\"boot\":\"") + 8;
+  const std::string own = stranger[0].substr(boot, 16);
+  stranger[0].replace(boot, 16, "ffffffffffffffff");
+  auto visit = line_with(logs[1], {kReceived, "\"hop\":10,"});
+  std::string moved = *visit;
+  remove_without_gap(logs[1], visit);
+  replace(moved, own, "ffffffffffffffff");
+  const std::size_t begin = moved.find("\"seq\":") + 6;
+  moved.replace(begin, moved.find(',', begin) - begin, "1");
+  stranger.push_back(moved);
+  logs.push_back(stranger);
+  const Checked checked = check_logs(logs);
+  INFO(checked.text);
+  CHECK(checked.code == 1);
+  CHECK(checked.count("order_wrong") == 1);
+}
+
+TEST_CASE("killed pods, restarts and detours are right, and told", "[verify]") {
+  LoggedNet ring{5, 7};
+  ring.seed_and_run(0, 20, "before");
+  ring.net.at(ring.net.now() + 15ms, [&ring] { ring.kill(2); });
+  ring.seed_and_run(0, 40, "around");
+  ring.start(2);
+  ring.net.run_for(5s);
+  ring.seed_and_run(1, 20, "after");
+  const auto logs = ring.take_logs();
+  REQUIRE(logs.size() == 6);
+  const Checked checked = check_logs(logs);
+  INFO(checked.text);
+  CHECK(checked.code == 0);
+  CHECK(checked.count("no_stopped") == 1);
+  CHECK(has(checked.text, "of 6 processes"));
+  CHECK(has(checked.text, "completed 80, expired 0, none 0"));
+}
+
+TEST_CASE("prefixes, mixed files and other programs' lines do not matter", "[verify]") {
+  const auto& logs = real_logs();
+  std::string mixed = "starting up\n{\"not\":\"ours\"}\n";
+  for (std::size_t i = 0; i < logs[0].size() + logs[1].size() + logs[2].size(); ++i) {
+    for (std::size_t pod = 0; pod < 3; ++pod) {
+      if (i >= logs[pod].size()) continue;
+      mixed += "[pod/podring-" + std::to_string(pod) + "/podring] " + logs[pod][i];
+    }
+  }
+  SECTION("kubectl logs --prefix") {}
+  SECTION("containerd's files") {
+    std::string other;
+    for (const LogLines& lines : logs) {
+      for (const std::string& line : lines) {
+        other += "2026-11-25T16:26:02.060676123Z stdout F " + line;
+      }
+    }
+    mixed = other;
+  }
+  const Checked checked = check_texts({mixed});
+  INFO(checked.text);
+  CHECK(checked.code == 0);
+  CHECK(has(checked.text, "3 processes, 3 pods"));
+}
+
+TEST_CASE("logs without hops: ends and losses are checked, and what is not is said", "[verify]") {
+  podring::Settings settings;
+  settings.report_visits = false;
+  LoggedNet ring{3, 1, settings};
+  ring.seed_and_run(0, 20);
+  auto logs = ring.take_logs();
+  const Checked checked = check_logs(logs);
+  INFO(checked.text);
+  CHECK(checked.code == 0);
+  CHECK(has(checked.text, "--log-hops false"));
+  CHECK(has(checked.json, "--log-hops false"));
+  remove_without_gap(logs[1], line_with(logs[1], {kCompleted}));
+  CHECK(check_logs(logs).count("lost") == 1);
+}
+
+TEST_CASE("logs that cannot be read for what they are prove nothing", "[verify]") {
+  const Checked words =
+      check_texts({"received JSON from pod 'a': {Message:x Trace:[] SenderPodIP:1.2.3.4}\n"});
+  CHECK(words.code == 2);
+  CHECK(has(words.text, "--log-format text"));
+  CHECK(check_texts({""}).code == 2);
+}
+
+TEST_CASE("beyond its memory the verdict is the same, by way of a file", "[verify]") {
+  std::vector<std::string> texts;
+  for (const LogLines& lines : real_logs()) texts.push_back(joined(lines));
+  const Checked small = check_texts(texts, {}, 256 * sizeof(podring::verify::Record));
+  CHECK(small.code == 0);
+  CHECK(small.text == check_texts(texts).text);
+}
+
+TEST_CASE("a counterexample shows the id's way", "[verify]") {
+  auto logs = real_logs();
+  remove_without_gap(logs[1], line_with(logs[1], {kReceived, "\"hop\":4,"}));
+  const Checked checked = check_logs(logs);
+  INFO(checked.text);
+  CHECK(has(checked.text, "hop  lap  time"));
+  CHECK(has(checked.text, "    > received"));
+  CHECK(has(checked.text, "completed"));
+}
