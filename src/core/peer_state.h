@@ -249,7 +249,9 @@ class Peer::State {
   // going out
   std::vector<std::unique_ptr<Link>> links;
   LinkId next_link = 1;
-  std::uint64_t next_session = 1;
+  /// From the boot id: two processes that follow one another at an address share no numbers, so a
+  /// late frame of the first is nobody's. Below 2^53, which JSON readers keep exactly.
+  std::uint64_t next_session = (fnv1a(to_string(self.boot)) >> 12) + 1;
   std::uint64_t next_token = 1;
   LinkId target = 0;  // 0: nobody to hand to
   std::optional<Address> successor_told;

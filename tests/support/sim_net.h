@@ -188,10 +188,10 @@ class SimNet {
     TimePoint last_tick{};
     int ticks_at_once = 0;
     std::vector<Item> inbox;
-    std::vector<Event> unwritten;                              // while the log is blocked
-    LogTicket tickets = 0;                                     // written
+    std::vector<Event> unwritten;  // while the log is blocked
+    LogTicket tickets = 0;         // written
     LogTicket told = 0;            // on_logged() was called for it; without a delay only
-    LogTicket logged_due = 0;                                  // on_logged() is due
+    LogTicket logged_due = 0;      // on_logged() is due
     std::vector<std::pair<LinkId, std::uint32_t>> links;       // open: link, connection or host
     std::unordered_map<RouteId, std::uint32_t> routes;         // route, connection or host
     std::unordered_map<std::uint32_t, RouteId> route_of_host;  // datagram lane

@@ -157,7 +157,6 @@ void Oracle::after_turn(Pid pid) {
     for (const EnvelopeId& id : its.held) {
       if (std::binary_search(held.begin(), held.end(), id)) continue;
       std::erase(ids_.at(id).holders, pid);
-      its.known[id].released = true;
     }
     std::swap(its.held, held);
   }
@@ -199,13 +198,14 @@ void Oracle::check_budgets(Pid pid, Watch& its, const Counters& now) {
     net_.fail("queue_bound", net_.name(pid) + " has " + std::to_string(used) + " of " +
                                  std::to_string(settings.queue) + " in its queue");
   }
-  if (grown == 0 && bytes > std::max(settings.queue_bytes, its.queue_bytes_last)) {
+  // An envelope that comes back takes the place of the earlier one, which had fewer names.
+  if (grown == 0 && now.merges == its.last.merges &&
+      bytes > std::max(settings.queue_bytes, its.queue_bytes_last)) {
     net_.fail("queue_bound", net_.name(pid) + " has " + std::to_string(bytes) + " of " +
                                  std::to_string(settings.queue_bytes) + " bytes in its queue");
   }
-  if (now.transit_shed_full != its.last.transit_shed_full &&
-      now.transit_shed_full - its.last.transit_shed_full ==
-          now.frames_received - its.last.frames_received &&
+  if (now.transit_shed_full != its.last.transit_shed_full && now.completed == its.last.completed &&
+      now.expired == its.last.expired && now.frames_received - its.last.frames_received == 1 &&
       std::max(used, its.queue_last) < settings.queue &&
       std::max(bytes, its.queue_bytes_last) + 2048 < settings.queue_bytes) {
     net_.fail("shed_with_room", net_.name(pid) + " turned an envelope away with " +

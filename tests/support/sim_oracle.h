@@ -72,7 +72,6 @@ class Oracle {
   struct Known {
     std::vector<std::uint32_t> laps;
     TimePoint forget_at;
-    bool released = false;
   };
   struct Watch {
     std::uint64_t places[2] = {0, 0};

@@ -79,8 +79,11 @@ void Oracle::on_visit(Pid pid, const Visited& visit) {
   Watch& its = watch(pid);
   Known& known = its.known[head.id];
   if (!known.laps.empty() && head.lap <= known.laps.back()) {
-    const bool forgotten = known.released && (net_.now() >= known.forget_at ||
-                                              net_.peer(pid).counters().forgotten_early > 0);
+    const Counters& counters = net_.peer(pid).counters();
+    const bool held_all_along = counters.let_go == its.last.let_go &&
+                                std::binary_search(its.held.begin(), its.held.end(), head.id);
+    const bool forgotten =
+        !held_all_along && (net_.now() >= known.forget_at || counters.forgotten_early > 0);
     if (!forgotten) {
       net_.fail("twice_in_lap", net_.name(pid) + " accepts " + net_.name_of(head.id) +
                                     " again in lap " + std::to_string(head.lap) + " after lap " +
@@ -88,7 +91,6 @@ void Oracle::on_visit(Pid pid, const Visited& visit) {
     }
   }
   known.laps.push_back(head.lap);
-  known.released = false;
   known.forget_at =
       net_.now() + std::chrono::milliseconds{head.time_left_ms} + net_.settings(pid).memory_grace;
   EnvelopeHead rules = state.rules;

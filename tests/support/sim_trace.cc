@@ -62,7 +62,7 @@ void SimNet::trace_event(Pid pid, const Event& event) {
     say(who + " drops a duplicate of " + name_of(duplicate->id) + " in lap " +
         number(duplicate->lap) + (duplicate->held ? ", held here" : ", let go here"));
   } else if (const auto* up = std::get_if<LinkUp>(&event)) {
-    say(who + " link up to " + up->identity.pod + ", session " + number(up->session));
+    say(who + " link up to " + up->identity.pod + ", session " + number(up->session % 1000));
   } else if (const auto* down = std::get_if<LinkDown>(&event)) {
     static constexpr const char* kReasons[] = {"broken", "silent", "no_session", "refused", "idle"};
     say(who + " link down to " + name_of(down->peer) + ": " +
@@ -91,7 +91,7 @@ void SimNet::trace_frame(Pid from, Host to, bool to_dialler, const Bytes& bytes,
   AnyFrame frame;
   if (!read_frame(bytes, frame)) return say(name(from) + " " + verb + " a bad frame");
   std::string text = "    " + name(from) + " " + verb + " " + host_name(to) +
-                     (to_dialler ? " (answer)" : "") + " s" + number(frame.session) + " ";
+                     (to_dialler ? " (answer)" : "") + " s" + number(frame.session % 1000) + " ";
   switch (frame.type) {
     case FrameType::hello:
       text += frame.hello.leaving ? "hello, leaving" : "hello";
