@@ -17,8 +17,10 @@
 namespace podring {
 
 struct GateLimits {
-  std::size_t connections = 2048;            ///< incoming, those still shaking hands included
-  std::size_t connections_per_source = 256;  ///< of them, from one address
+  // A peer needs one from its predecessor, a few more around failures and for clients. libzmq takes
+  // about 100 KiB for each.
+  std::size_t connections = 1024;            ///< incoming, those still shaking hands included
+  std::size_t connections_per_source = 128;  ///< of them, from one address
 };
 
 class ZmqGate {

@@ -15,7 +15,7 @@ TEST_CASE("SIGTERM in the midst of work loses nothing and ends with 0", "[e2e][e
   ring.start_all();
   REQUIRE(ring.closed());
   const auto seeded =
-      ring.post(2, "leaving", R"("hops": 2000, "count": 200, "wait": "safe", "wait_ms": 20000)");
+      ring.post(2, "leaving", R"("hops": 250, "count": 200, "wait": "safe", "wait_ms": 20000)");
   INFO(seeded.body);
   REQUIRE(seeded.status == 202);
   ring.peer(2).signal(SIGTERM);
@@ -39,8 +39,9 @@ TEST_CASE("SIGTERM in the midst of work loses nothing and ends with 0", "[e2e][e
 }
 
 TEST_CASE("a leaving peer takes seeds while it lingers, and confirms what is safe", "[e2e][exit]") {
-  TestRing ring{3, {"--drain-linger-ms", "4000", "--seed-on-start", "0"}};
-  ring.start_all();
+  TestRing ring{3, {"--seed-on-start", "0"}};
+  ring.start(1, {"--drain-linger-ms", "4000"});
+  for (const std::size_t n : {2U, 3U}) ring.start(n, {"--drain-linger-ms", "100"});
   REQUIRE(ring.closed());
   ring.peer(1).signal(SIGINT);
   REQUIRE(ring.peer(1).wait_for_lines("\"event\":\"leaving\"", 1, 5s));
@@ -83,7 +84,7 @@ TEST_CASE("the grace time ends a drain that cannot finish", "[e2e][exit]") {
 }
 
 TEST_CASE("a port in use stops the start with what to change", "[e2e][exit]") {
-  TestRing ring{1, {"--seed-on-start", "0"}};
+  TestRing ring{1, {"--seed-on-start", "0", "--drain-linger-ms", "0"}};
   ring.start_all();
   REQUIRE(ring.peer(1).wait_for_lines("\"event\":\"ready\"", 1, 10s));
   const auto second = [&](const std::vector<std::string>& flags) {
