@@ -62,6 +62,7 @@ std::string PeerRun::run() {
     if (busy) continue;
     const TimePoint until = std::min({next_deadline(), look_at, time_out_at_});
     loop_.wait(std::max(until - clock_.read().steady, Duration::zero()));
+    loop_.dispatch();
   }
   give_up_unsent(clock_.read().steady);
   return ever_greeted_ ? std::string{} : gave_up_;
@@ -94,6 +95,7 @@ std::string PeerRun::find_addresses() {
       if (!watcher_.go_on(now, {0, 0, options_.count, 0})) return "interrupted";
       const TimePoint until = std::min(resolver.next_deadline(), now + kLookEvery);
       loop_.wait(std::max(until - clock_.read().steady, Duration::zero()));
+      loop_.dispatch();
     }
   }
   if (!why.empty()) return "the name service does not answer for " + service.name + ": " + why;
