@@ -314,7 +314,7 @@ Status Peer::State::status() const {
   }
   for (const auto& [address, known] : health) {
     const bool linked = std::any_of(links.begin(), links.end(),
-                                    [&](const auto& link) { return link->to == address; });
+                                    [to = address](const auto& link) { return link->to == to; });
     if (linked || !ring.contains(address)) continue;
     LinkStatus told;
     told.address = address;
