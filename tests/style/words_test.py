@@ -13,10 +13,10 @@ HOSTS = {
         "datatracker.ietf.org", "www.rfc-editor.org", "docs.pocoproject.org", "opentelemetry.io", "grafana.com"),
     "conventions": ("semver.org", "keepachangelog.com", "json-schema.org", "spec.openapis.org", "www.apache.org",
                     "no-color.org", "www.w3.org", "creativecommons.org"),
-    "this machine, and names in examples": ("localhost", "host", "a", "b", "ADDRESS-OF-THE-INGRESS"),
+    "this machine, and names in examples": ("localhost", "host", "ADDRESS-OF-THE-INGRESS"),
 }
 KNOWN = {host for hosts in HOSTS.values() for host in hosts}
-EXAMPLE = re.compile(r"[\w.-]*\.(test|example|local|localhost|invalid)|example\.(com|org|net)|\[?[0-9a-fA-F:]+\]?|"
+EXAMPLE = re.compile(r"\w|[\w.-]*\.(test|example|local|localhost|invalid)|example\.(com|org|net)|\[?[0-9a-fA-F:]+\]?|"
                      r"[0-9.]+|.*[{}$%<].*")
 URL = re.compile(r"https?://([^\s/:\"'`)>\]?#\\,;]+)")
 # Home folders and scratch places of the machine somebody worked on.
