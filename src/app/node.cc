@@ -88,11 +88,18 @@ Node::Node(LoadedConfig loaded, const NodeRandom& random)
 Node::~Node() = default;
 
 int Node::run() {
-  start();
-  while (!stopped_) turn();
+  int exit_code = 0;
+  try {
+    start();
+    while (!stopped_) turn();
+  } catch (const std::exception& error) {
+    exit_code = 1;
+    tell(observe::Stopped{error.what(), exit_code, peer_.held_ids().size(), false});
+  }
+  feed_.close();
   front_end_.stop();
   logger_.flush_blocking(now_, kLastLinesWait);
-  return 0;
+  return exit_code;
 }
 
 void Node::start() {
@@ -123,6 +130,7 @@ void Node::turn() {
   if (const auto news = names_.on_tick(now_, peer_)) tell(*news);
   if (now_.steady >= peer_.next_deadline()) peer_.on_tick(now_);
   if (!start_seeds_.done()) send_start_seeds();
+  tell_sheds();
   end_turn();
   look_whether_ready();
   look_whether_done();
@@ -202,6 +210,14 @@ void Node::tell(std::vector<Event>& events) {
 void Node::tell(const observe::NodeEvent& event) {
   logger_.log(now_, event);
   feed_.stage(now_, event);
+}
+
+void Node::tell_sheds() {
+  if (!sheds_.due(now_.steady)) return;
+  for (const auto& line : sheds_.look(now_.steady, transport_.counters())) tell(line);
+  if (const std::uint64_t count = seeds_.take_forgotten(); count > 0) {
+    tell(observe::FrontEndShed{"seeds_followed", count});
+  }
 }
 
 /// Polls the log's output only while it takes nothing.
@@ -285,7 +301,6 @@ void Node::stop(bool grace_over) {
   tell(lines);
   tell(observe::Stopped{leaving_for_, 0, held.size(), grace_over});
   feed_.publish();
-  feed_.close();
 }
 
 }  // namespace podring

@@ -66,6 +66,7 @@ class Node final : private TransportSink {
   void carry_out(std::vector<Action>& actions);
   void tell(std::vector<Event>& events);
   void tell(const observe::NodeEvent& event);
+  void tell_sheds();
   void watch_log_output();
   void look_whether_ready();
   void on_signal(int signal, int times);
@@ -101,6 +102,7 @@ class Node final : private TransportSink {
   bool changed_ = true;  // since published_at_
   TimePoint published_at_{};
   bool ready_ = false;
+  TransportSheds sheds_;
   TimePoint lag_told_at_{};
   Duration lag_untold_{};
   // leaving

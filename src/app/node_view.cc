@@ -77,6 +77,33 @@ observe::LoopMetrics LoopLateness::metrics() const {
   return {turns_, sum_, std::max(worst_, worst_before_), {}};
 }
 
+std::vector<observe::TransportTrouble> TransportSheds::look(TimePoint now,
+                                                            const TransportCounters& counters) {
+  struct Kind {
+    std::uint64_t TransportCounters::*count;
+    const char* what;
+    const char* why;
+  };
+  static constexpr Kind kKinds[] = {
+      {&TransportCounters::sends_full, "sends_full",
+       "frames were dropped because a connection took no more; they are sent again"},
+      {&TransportCounters::messages_bad, "messages_bad",
+       "messages with more than one part, or with a routing id, were dropped; this is no peer"},
+      {&TransportCounters::connections_refused, "connections_refused",
+       "incoming connections were turned away at the bound"},
+      {&TransportCounters::opens_failed, "opens_failed",
+       "no descriptor or socket for a link: raise the limit of open files"},
+  };
+  std::vector<observe::TransportTrouble> lines;
+  for (const Kind& kind : kKinds) {
+    const std::uint64_t count = counters.*kind.count - told_.*kind.count;
+    if (count > 0) lines.push_back({kind.what, std::to_string(count) + ": " + kind.why});
+  }
+  told_ = counters;
+  told_at_ = now;
+  return lines;
+}
+
 NodeView::NodeView(const Config& config, Identity self)
     : self_{std::move(self)},
       ring_{config.ring},

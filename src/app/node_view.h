@@ -10,7 +10,9 @@
 #include "app/config.h"
 #include "core/peer.h"
 #include "http/backend.h"
+#include "net/transport.h"
 #include "observe/metrics.h"
+#include "observe/node_events.h"
 
 namespace podring {
 
@@ -27,6 +29,19 @@ class LoopLateness {
   Duration worst_{};         // of this window
   Duration worst_before_{};  // and of the one before, so that the maximum covers 30 to 60 s
   TimePoint window_from_{};
+};
+
+/// What the transport sheds at its bounds, as log lines: at most one a second and kind.
+class TransportSheds {
+ public:
+  [[nodiscard]] std::vector<observe::TransportTrouble> look(TimePoint now,
+                                                            const TransportCounters& counters);
+  [[nodiscard]] bool due(TimePoint now) const { return now - told_at_ >= kEvery; }
+
+ private:
+  static constexpr Duration kEvery = std::chrono::seconds{1};
+  TimePoint told_at_{};
+  TransportCounters told_;
 };
 
 class NodeView {

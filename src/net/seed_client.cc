@@ -1,6 +1,7 @@
 #include "net/seed_client.h"
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 
 #include "net/zmq_tools.h"
@@ -45,6 +46,7 @@ void SeedClient::start(TimePoint now, Address peer, std::uint16_t port) {
   try {
     open();
   } catch (const zmq::error_t& error) {
+    close();
     fail(std::string{"no socket to "} + endpoint(peer_, port_) + ": " + error.what());
   }
 }
@@ -61,10 +63,10 @@ void SeedClient::open() {
   dealer_.set(zmq::sockopt::heartbeat_timeout, kHeartbeatTimeoutMs);
   dealer_.set(zmq::sockopt::maxmsgsize, static_cast<std::int64_t>(kFrameBytesMax));
   if (!peer_.is_v4()) dealer_.set(zmq::sockopt::ipv6, 1);
-  const std::string name = "inproc://podring-seed-" +
-                           std::to_string(reinterpret_cast<std::uintptr_t>(this)) + "-" +
-                           std::to_string(++opened_);
-  monitor_ = monitor_of(context_, dealer_, name, kEvents);
+  // libzmq frees a name some time after its socket is closed, so none is used twice.
+  static std::atomic<std::uint64_t> opened{0};
+  monitor_ =
+      monitor_of(context_, dealer_, "inproc://podring-seed-" + std::to_string(++opened), kEvents);
   dealer_.connect("tcp://" + endpoint(peer_, port_));
 }
 

@@ -122,7 +122,6 @@ class SeedClient {
   State state_ = State::idle;
   bool connected_ = false;
   bool broken_ = false;
-  std::uint64_t opened_ = 0;
   Address peer_;
   std::uint16_t port_ = 0;
   std::string reason_;

@@ -33,6 +33,7 @@ struct TransportCounters {
   std::uint64_t messages_bad = 0;       ///< dropped: not exactly one payload part
   std::uint64_t dials = 0;
   std::uint64_t dials_failed = 0;  ///< no connection came about
+  std::uint64_t opens_failed = 0;  ///< of them, for want of a descriptor or a socket here
   std::uint64_t links_broken = 0;  ///< connections that had been made
   std::uint64_t links = 0;         ///< present: outgoing, connected or not
   std::uint64_t connections = 0;   ///< present: incoming

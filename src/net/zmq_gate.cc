@@ -92,9 +92,9 @@ void ZmqGate::forget(int fd) {
   source_of_.erase(found);
 }
 
-bool ZmqGate::admits(const std::string& domain, const std::string& address, bool has_routing_id) {
+bool ZmqGate::admits(const std::string& domain, const std::string& address) {
   if (domain == kOutgoing) return true;
-  if (has_routing_id || source_of_.size() > limits_.connections) return false;
+  if (source_of_.size() > limits_.connections) return false;
   const auto count = per_source_.find(parse_address(address).value_or(Address{}));
   return count == per_source_.end() || count->second <= limits_.connections_per_source;
 }
@@ -106,7 +106,7 @@ void ZmqGate::answer_requests() {
     std::vector<std::string> parts{part.to_string()};
     while (part.more() && receive_part(requests_, part)) parts.push_back(part.to_string());
     parts.resize(std::max<std::size_t>(parts.size(), 6));
-    const bool admitted = admits(parts[2], parts[3], !parts[4].empty());
+    const bool admitted = admits(parts[2], parts[3]);
     if (parts[2] == kIncoming) ++(admitted ? accepted_ : refused_);
     const std::array<std::string_view, 6> reply{
         "1.0", parts[1], admitted ? "200" : "400", admitted ? "" : "no room for this connection",

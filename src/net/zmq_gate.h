@@ -43,8 +43,7 @@ class ZmqGate {
  private:
   void read_events();
   void answer_requests();
-  [[nodiscard]] bool admits(const std::string& domain, const std::string& address,
-                            bool has_routing_id);
+  [[nodiscard]] bool admits(const std::string& domain, const std::string& address);
   void forget(int fd);
 
   zmq::context_t& context_;

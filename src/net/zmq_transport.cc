@@ -118,6 +118,7 @@ void ZmqTransport::dial(LinkId id, Address to) {
   } catch (const std::exception&) {  // no descriptors or sockets left
     close(*link);
     link->failed = true;
+    ++counters_.opens_failed;
   }
   read_later(id, *link);
 }

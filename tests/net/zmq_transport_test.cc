@@ -7,6 +7,8 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +26,8 @@ class Node final : public podring::TransportSink {
  public:
   explicit Node(Address bind, std::uint16_t port = 0, std::uint16_t dial_port = 0)
       : transport{loop, {.bind = bind, .port = port, .dial_port = dial_port}} {}
+
+  explicit Node(const podring::ZmqOptions& options) : transport{loop, options} {}
 
   void on_link_connected(LinkId link) override { connected.push_back(link); }
   void on_link_broken(LinkId link) override { broken.push_back(link); }
@@ -85,6 +89,64 @@ TEST_CASE("frames go out on a link and come back on its route", "[net][transport
   REQUIRE(run_until({&server, &client}, [&] { return !client.answers[7].empty(); }));
   CHECK(client.answers[7][0] == "welcome");
   CHECK(client.transport.counters().sends_full == 0);
+}
+
+TEST_CASE("it is the same over IPv6", "[net][transport]") {
+  const Address own = *podring::parse_address("::1");
+  std::optional<Node> server;
+  try {
+    server.emplace(own);
+  } catch (const podring::TransportError& error) {
+    WARN("no IPv6 here: " << error.what());
+    return;
+  }
+  Node client{own, 0, server->transport.port()};
+  client.transport.dial(1, own);
+  REQUIRE(run_until({&*server, &client}, [&] { return !client.connected.empty(); }));
+  client.transport.send_link(1, "hello");
+  REQUIRE(run_until({&*server, &client}, [&] { return !server->frames.empty(); }));
+  CHECK(server->froms[0] == own);
+}
+
+TEST_CASE("connections beyond the bounds are turned away, and there is room again when others go",
+          "[net][transport]") {
+  podring::ZmqOptions options{.bind = podring::loopback(1)};
+  options.gate = {.connections = 6, .connections_per_source = 4};
+  Node server{options};
+  Node first{podring::loopback(2), 0, server.transport.port()};
+  Node second{podring::loopback(3), 0, server.transport.port()};
+  for (LinkId link = 1; link <= 5; ++link) {
+    first.transport.dial(link, podring::loopback(1));
+    REQUIRE(run_until({&server, &first},
+                      [&] { return first.connected.size() + first.broken.size() == link; }));
+  }
+  CHECK(first.connected.size() == 4);  // of one source
+  for (LinkId link = 1; link <= 3; ++link) {
+    second.transport.dial(link, podring::loopback(1));
+    REQUIRE(run_until({&server, &second},
+                      [&] { return second.connected.size() + second.broken.size() == link; }));
+  }
+  CHECK(second.connected.size() == 2);  // of all
+  CHECK(server.transport.counters().connections_refused == 2);
+  REQUIRE(run_until({&server}, [&] { return server.transport.counters().connections == 6; }));
+  first.transport.hang_up(1);
+  REQUIRE(
+      run_until({&server, &first}, [&] { return server.transport.counters().connections == 5; }));
+  second.transport.dial(4, podring::loopback(1));
+  CHECK(run_until({&server, &second}, [&] { return second.connected.size() == 3; }));
+}
+
+TEST_CASE("whoever sets a routing id is not heard", "[net][transport]") {
+  Node server{podring::loopback(1)};
+  zmq::context_t context;
+  zmq::socket_t other{context, zmq::socket_type::dealer};
+  other.set(zmq::sockopt::linger, 0);
+  other.set(zmq::sockopt::routing_id, "me");
+  other.connect("tcp://" + podring::to_string(podring::loopback(1)) + ":" +
+                std::to_string(server.transport.port()));
+  other.send(zmq::buffer(std::string_view{"hello"}), zmq::send_flags::none);
+  REQUIRE(run_until({&server}, [&] { return server.transport.counters().messages_bad > 0; }));
+  CHECK(server.frames.empty());
 }
 
 TEST_CASE("a link can be sent on as soon as it is connected", "[net][transport]") {
