@@ -74,6 +74,11 @@ void read_trace(const Poco::JSON::Object& object, Answer& answer) {
   }
 }
 
+/// Somebody else may say 200 as well; podring gives an id.
+bool is_taken(const Answer& answer) {
+  return (answer.status == 200 || answer.status == 202) && !answer.id.empty();
+}
+
 void read_body(const std::string& text, Answer& answer) {
   try {
     const auto object = Poco::JSON::Parser{}.parse(text).extract<Poco::JSON::Object::Ptr>();
@@ -135,7 +140,7 @@ class HttpRun::Worker {
       }
       told.id = answer.id;
       told.latency = now_steady() - due;
-      if (answer.status == 200 || answer.status == 202) {
+      if (is_taken(answer)) {
         told.fate = answer.end == "expired" ? Fate::expired : Fate::reached;
         told.trace = std::move(answer.trace);
         told.trace_omitted = answer.trace_omitted;

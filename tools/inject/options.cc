@@ -108,6 +108,7 @@ struct Raw {
   std::string peer;
   std::string service;
   std::string url;
+  std::string dns_server;
   std::string ring;
   std::uint32_t port = kRingPort;
   std::string message;
@@ -124,13 +125,24 @@ struct Raw {
   bool quiet = false;
 };
 
+std::optional<DnsServer> dns_server_of(const Raw& raw) {
+  if (raw.dns_server.empty()) return std::nullopt;
+  const auto server = parse_dns_server(raw.dns_server);
+  if (!server) {
+    throw UsageError{"--dns-server must be an address such as 10.96.0.10 or 10.96.0.10:53, not '" +
+                     raw.dns_server + "'"};
+  }
+  return server;
+}
+
 Target target_of(const Raw& raw) {
   const auto port = static_cast<std::uint16_t>(raw.port);
   if (!raw.url.empty()) return parse_url(raw.url);
   if (!raw.peer.empty()) return parse_peer(raw.peer, port);
-  if (!raw.service.empty()) return ServiceTarget{service_name(raw.service), port};
-  if (const char* service = std::getenv("PODRING_SERVICE"); service != nullptr && *service != '\0')
-    return ServiceTarget{service_name(service), port};
+  std::string service = raw.service;
+  if (const char* named = std::getenv("PODRING_SERVICE"); service.empty() && named != nullptr)
+    service = named;
+  if (!service.empty()) return ServiceTarget{service_name(service), port, dns_server_of(raw)};
   return PeerTarget{Address::v4(0x7f000001), port};
 }
 
@@ -223,6 +235,8 @@ std::variant<Options, Stop> parse_options(int argc, const char* const* argv) {
       app.add_option("--url", raw.url, "By HTTP, such as http://localhost:8080")->type_name("URL");
   peer->excludes(service)->excludes(url);
   service->excludes(url);
+  app.add_option("--dns-server", raw.dns_server, "Name server for --service [resolv.conf]")
+      ->type_name("IP[:PORT]");
   app.add_option("--ring", raw.ring, "The ring's name [the service's name, else podring]")
       ->type_name("NAME");
   app.add_option("--port", raw.port, "Ring port when the target names none [5570]")

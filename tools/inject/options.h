@@ -8,6 +8,7 @@
 
 #include "core/codec.h"
 #include "core/types.h"
+#include "net/dns_server.h"
 
 namespace podring::inject {
 
@@ -27,6 +28,7 @@ struct PeerTarget {
 struct ServiceTarget {
   std::string name;  ///< fully qualified, lower case, without the dot at the end
   std::uint16_t port = 0;
+  std::optional<DnsServer> dns_server;  ///< nullopt: those of resolv.conf
 };
 struct UrlTarget {
   std::string host;

@@ -79,6 +79,7 @@ std::string PeerRun::find_addresses() {
   port_ = service.port;
   ResolverSettings settings;
   settings.name = service.name;
+  settings.dns_server = service.dns_server;
   std::string why;
   for (const bool v4 : {true, false}) {
     settings.v4 = v4;

@@ -11,7 +11,8 @@ namespace podring::inject {
 struct RunFacts {
   Duration took{};
   bool interrupted = false;
-  std::string gave_up;  ///< why nothing could be seeded; empty: something was, or nothing was tried
+  std::string
+      gave_up{};  ///< why nothing could be seeded; empty: something was, or nothing was tried
 };
 
 [[nodiscard]] Exit exit_of(const Options& options, const Tally& tally, const RunFacts& facts);
