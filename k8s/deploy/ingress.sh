@@ -52,6 +52,10 @@ deliver_traefik_image() {
 
 remove_traefik() {
   made traefik || return 0
+  if [[ $(kube get ingress --all-namespaces -o name 2>/dev/null) ]]; then
+    say "kept:     Traefik, since there are other Ingresses"
+    return
+  fi
   run helm uninstall traefik --kube-context "$context" --namespace default --wait >/dev/null ||
     fail "helm could not remove Traefik" "helm --kube-context $context status traefik"
   forget traefik

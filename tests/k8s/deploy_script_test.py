@@ -314,6 +314,12 @@ class DeployScript(unittest.TestCase):
         self.assertEqual(len(self.calls("kubectl", "delete")), 1)
         self.assertIn("app.kubernetes.io/part-of=podring", self.calls("kubectl", "delete")[0])
 
+    def test_down_leaves_a_traefik_that_others_use(self):
+        self.run_script("--target", "context", "--image", "a:b")
+        self.plan(trouble={"other ingresses": True})
+        self.assertIn("kept:     Traefik", self.run_script("--target", "context", "--down"))
+        self.assertEqual(self.calls("helm", "uninstall"), [])
+
     def test_down_without_a_cluster_makes_none(self):
         self.assertIn("nothing to do", self.run_script("--down"))
         self.assert_nothing_changed()

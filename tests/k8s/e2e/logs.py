@@ -19,9 +19,14 @@ COLLECT = pathlib.Path(__file__).resolve().parents[3] / "tools" / "collect-logs"
 KEEP = "/var/log/podring-e2e"
 # A log file is `NUMBER.log` and, once rotated, `NUMBER.log.DATE`; the inode stays, and names the link.
 KEEPER = """
-keep={keep}/{namespace}; mkdir -p $keep; touch $keep/.on
+keep={keep}/{namespace}
+if [ ! -e $keep/.on ]; then  # the folders of pods before this run are left alone
+  mkdir -p $keep; echo /var/log/pods/{namespace}_*/podring >$keep/.on
+fi
+read -r old <$keep/.on
 while [ -e $keep/.on ]; do
   for folder in /var/log/pods/{namespace}_*/podring; do
+    case " $old " in *" $folder "*) continue ;; esac
     [ -d $folder ] || continue
     pod=${{folder%/podring}}; pod=${{pod##*/}}
     ls -i $folder 2>/dev/null | while read -r inode file; do

@@ -46,16 +46,20 @@ class Ring:
 
     # ---- judging what happened
 
+    def logs(self, name):
+        """A file with all that the pods have said so far."""
+        if not self.node_logs:
+            return self.live.path
+        path = self.folder / f"{name}.log"
+        time.sleep(0.5)  # the keepers look every 0.3 s
+        self.node_logs.save(path)
+        return path
+
     def verify(self, check, ids=(), requests=None, failures_allowed=True):
         """Waits for the ends, reads all logs, runs verify-logs, and adds the check's rows to the table."""
         missing = self.live.wait_ended(ids)
-        path = self.folder / f"verify-{self.verified}.log"
         self.verified += 1
-        if self.node_logs:
-            time.sleep(0.5)  # the keepers look every 0.3 s
-            self.node_logs.save(path)
-        else:
-            path = self.live.path
+        path = self.logs(f"verify-{self.verified}")
         # The nodes' files hold all that a killed process wrote; what was only followed may lack its last lines.
         whole = ["--logs-whole"] if self.node_logs else []
         done = subprocess.run([self.options.bin / "verify-logs", "--json", *whole, path], capture_output=True, text=True, timeout=600)
