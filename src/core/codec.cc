@@ -547,11 +547,12 @@ Bytes write_frame(FrameHeader header, const SeededFrame& frame) {
 }
 
 Bytes write_frame(FrameHeader header, const RefuseFrame& frame) {
-  return frame_of(FrameType::refuse, {1, header.session}, 64 + frame.reason.size(), [&](Packer& out) {
-    out.pack(static_cast<std::uint8_t>(frame.code));
-    pack_str(out, std::string_view{frame.reason}.substr(0, kReasonBytesMax));
-    out.pack(frame.request);
-  });
+  return frame_of(FrameType::refuse, {1, header.session}, 64 + frame.reason.size(),
+                  [&](Packer& out) {
+                    out.pack(static_cast<std::uint8_t>(frame.code));
+                    pack_str(out, std::string_view{frame.reason}.substr(0, kReasonBytesMax));
+                    out.pack(frame.request);
+                  });
 }
 
 Bytes write_frame(FrameHeader header, const PingFrame& frame) {
