@@ -53,7 +53,9 @@ int main(int argc, char** argv) {
   app.add_flag("--json", json, "the verdict as one JSON object");
   app.add_option("--examples", examples, "counterexamples of each kind (default 3)")
       ->check(CLI::Range(0, 1000));
-  app.add_option("--show", shown, "an id whose lines are to be shown, right or wrong");
+  app.add_option("--show", shown,
+                 "an id whose lines are to be shown, right or wrong; may be repeated")
+      ->allow_extra_args(false);
   app.add_flag("--logs-whole", options.logs_whole,
                "logs without a `stopped` line are complete: their processes were killed");
   app.add_option("--clock-skew-ms", clock_skew_ms,
