@@ -1,6 +1,9 @@
 #include "http/event_stream.h"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
+#include <vector>
 
 #include "http/json_text.h"
 #include "http/views.h"
@@ -12,6 +15,9 @@ using namespace std::chrono_literals;
 
 constexpr auto kRingFigures = 2s;    // how often figures alone (round trips, queue) are told
 constexpr std::size_t kBatch = 256;  // events written at once
+// Events that come with every message; all others are always told.
+constexpr std::array<std::string_view, 7> kOfOneMessage{
+    "received", "seeded", "safe", "completed", "expired", "receipt", "duplicate"};
 constexpr int kReconnectMs = 1000;
 // A comment for whoever reads the stream as text; the event is for pages, which never see comments.
 constexpr std::string_view kHeartbeat = ": heartbeat\nevent: alive\ndata: {}\n\n";
@@ -37,7 +43,7 @@ void EventStream::run(Outlet& outlet, std::string_view last_event_id) {
     going = going && write_snapshot();
   }
   while (going) {
-    going = write_ring_if_news();
+    going = write_ring_if_news() && write_messages_if_news() && write_skipped();
     const FeedBatch batch = going ? backend_.feed_after(after_, kBatch, times_.look) : FeedBatch{};
     going = going && outlet.open();
     if (going && batch.gap) {
@@ -78,6 +84,9 @@ bool EventStream::write_snapshot() {
   write_messages(json, snapshot.messages);
   json.close_object();
   after_ = snapshot.number;
+  skipped_ = skipped_visits_ = 0;
+  messages_told_ = snapshot.messages.empty() ? WallTime{} : snapshot.messages.front().last;
+  messages_told_at_ = Clock::now();
   ring_told_ = snapshot.ring;
   ring_told_at_ = Clock::now();
   std::string text;
@@ -88,9 +97,43 @@ bool EventStream::write_snapshot() {
 bool EventStream::write_items(const FeedBatch& batch) {
   std::string text;
   for (const FeedItem& item : batch.items) {
-    append_event(text, boot_ + ":" + std::to_string(item.number), item.type, item.json);
+    if (may_tell(item)) {
+      append_event(text, boot_ + ":" + std::to_string(item.number), item.type, item.json);
+    }
   }
   after_ = batch.items.back().number;
+  return text.empty() || write(text);
+}
+
+bool EventStream::may_tell(const FeedItem& item) {
+  if (!choices_.rate ||
+      std::find(kOfOneMessage.begin(), kOfOneMessage.end(), item.type) == kOfOneMessage.end()) {
+    return true;
+  }
+  const auto now = Clock::now();
+  if (now - second_from_ >= 1s) {
+    second_from_ = now;
+    told_in_second_ = 0;
+  }
+  if (told_in_second_ < *choices_.rate) {
+    ++told_in_second_;
+    return true;
+  }
+  ++skipped_;
+  skipped_visits_ += item.type == "received" ? 1 : 0;
+  return false;
+}
+
+// Once a second: when the next second has begun.
+bool EventStream::write_skipped() {
+  if (skipped_ == 0 || Clock::now() - second_from_ < 1s) {
+    return true;
+  }
+  JsonText json;
+  json.open_object().field("count", skipped_).field("received", skipped_visits_).close_object();
+  skipped_ = skipped_visits_ = 0;
+  std::string text;
+  append_event(text, {}, "skipped", json.text());
   return write(text);
 }
 
@@ -108,6 +151,28 @@ bool EventStream::write_ring_if_news() {
   write_ring(json, *ring_told_);
   std::string text;
   append_event(text, {}, "ring", json.text());
+  return write(text);
+}
+
+// Traces in the log's lines have no times; whoever draws them needs these.
+bool EventStream::write_messages_if_news() {
+  if (choices_.messages == 0 || Clock::now() - messages_told_at_ < times_.messages) {
+    return true;
+  }
+  messages_told_at_ = Clock::now();
+  std::vector<MessageView> messages = backend_.messages(choices_.messages);
+  std::erase_if(messages,
+                [&](const MessageView& message) { return message.last <= messages_told_; });
+  if (messages.empty()) {
+    return true;
+  }
+  messages_told_ = messages.front().last;
+  JsonText json;
+  json.open_object();
+  write_messages(json, messages);
+  json.close_object();
+  std::string text;
+  append_event(text, {}, "messages", json.text());
   return write(text);
 }
 

@@ -1,10 +1,13 @@
 #include "http/routes.h"
 
+#include <algorithm>
 #include <charconv>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 
 #include "http/assets.h"
 #include "http/event_stream.h"
@@ -16,6 +19,8 @@ namespace {
 
 constexpr std::size_t kListDefault = 100;
 constexpr std::size_t kListMax = 500;
+constexpr std::size_t kRateMax = 100'000;
+constexpr std::size_t kStreamedMessagesMax = 100;
 constexpr std::string_view kMessages = "/messages/";
 
 Reply json_reply(JsonText& json, int status = 200) {
@@ -48,23 +53,44 @@ std::optional<Reply> check_method(const Request& request, std::string_view allow
 }
 
 /// 400 when the query has names that the route does not know.
-std::optional<Reply> check_query(const Request& request, std::string_view known) {
+std::optional<Reply> check_query(const Request& request,
+                                 std::initializer_list<std::string_view> known) {
   for (const auto& [name, value] : request.query) {
-    if (name != known) {
+    if (std::find(known.begin(), known.end(), name) == known.end()) {
+      std::string names;
+      for (const std::string_view one : known) {
+        names.append(names.empty() ? "known: " : ", ").append(one);
+      }
       return error_reply(400, "bad_request",
                          "unknown query parameter '" + name.substr(0, 64) + "'; " +
-                             (known.empty() ? std::string{"this path takes none"}
-                                            : "known is " + std::string{known}));
+                             (names.empty() ? "this path takes none" : names));
     }
   }
   return std::nullopt;
+}
+
+/// A number of the query within its bounds, or what is wrong with it.
+std::variant<std::size_t, Reply> query_number(const Request& request, const std::string& name,
+                                              std::size_t otherwise, std::size_t max) {
+  const auto found = request.query.find(name);
+  if (found == request.query.end()) {
+    return otherwise;
+  }
+  std::size_t number = 0;
+  const char* const end = found->second.data() + found->second.size();
+  const auto [stop, error] = std::from_chars(found->second.data(), end, number);
+  if (error != std::errc{} || stop != end || number < 1 || number > max) {
+    return error_reply(400, "bad_request",
+                       name + " must be a whole number from 1 to " + std::to_string(max));
+  }
+  return number;
 }
 
 }  // namespace
 
 Reply FrontRoutes::handle(const Request& request) {
   const std::string_view path = request.path;
-  const auto get_only = [&](std::string_view query, auto answer) {
+  const auto get_only = [&](std::initializer_list<std::string_view> query, auto answer) {
     if (auto reply = check_method(request, "GET, HEAD")) {
       return std::move(*reply);
     }
@@ -80,13 +106,13 @@ Reply FrontRoutes::handle(const Request& request) {
     return request.method == "POST" ? seeding_.post(request) : get_messages(request);
   }
   if (path.starts_with(kMessages)) {
-    return get_only("", [&] { return get_message(path.substr(kMessages.size())); });
+    return get_only({}, [&] { return get_message(path.substr(kMessages.size())); });
   }
   if (path == "/ring") {
-    return get_only("", [&] { return get_ring(); });
+    return get_only({}, [&] { return get_ring(); });
   }
   if (path == "/events") {
-    return get_only("", [&] { return get_events(request); });
+    return get_only({"rate", "messages"}, [&] { return get_events(request); });
   }
   if (const Asset* asset = find_asset(path)) {
     if (auto reply = check_method(request, "GET, HEAD")) {
@@ -105,22 +131,16 @@ Reply FrontRoutes::handle(const Request& request) {
 }
 
 Reply FrontRoutes::get_messages(const Request& request) const {
-  if (auto reply = check_query(request, "limit")) {
+  if (auto reply = check_query(request, {"limit"})) {
     return std::move(*reply);
   }
-  std::size_t limit = kListDefault;
-  if (const auto found = request.query.find("limit"); found != request.query.end()) {
-    const std::string& digits = found->second;
-    const char* const end = digits.data() + digits.size();
-    const auto [stop, error] = std::from_chars(digits.data(), end, limit);
-    if (error != std::errc{} || stop != end || limit < 1 || limit > kListMax) {
-      return error_reply(400, "bad_request",
-                         "limit must be a whole number from 1 to " + std::to_string(kListMax));
-    }
+  const auto limit = query_number(request, "limit", kListDefault, kListMax);
+  if (const auto* wrong = std::get_if<Reply>(&limit)) {
+    return *wrong;
   }
   JsonText json;
   json.open_object();
-  write_messages(json, backend_.messages(limit));
+  write_messages(json, backend_.messages(std::get<std::size_t>(limit)));
   return json_reply(json.close_object());
 }
 
@@ -148,9 +168,21 @@ Reply FrontRoutes::get_events(const Request& request) {
   Reply reply;
   reply.content_type = "text/event-stream; charset=utf-8";
   reply.headers.emplace_back("X-Accel-Buffering", "no");
+  const auto rate = query_number(request, "rate", 0, kRateMax);
+  const auto messages = query_number(request, "messages", 0, kStreamedMessagesMax);
+  for (const auto* number : {&rate, &messages}) {
+    if (const auto* wrong = std::get_if<Reply>(number)) {
+      return *wrong;
+    }
+  }
   if (request.method == "HEAD") {
     return reply;
   }
+  EventStream::Choices choices;
+  if (const auto asked = std::get<std::size_t>(rate); asked > 0) {
+    choices.rate = static_cast<std::uint32_t>(asked);
+  }
+  choices.messages = std::get<std::size_t>(messages);
   const auto pass = std::make_shared<Pass>(stats_.streams, limits_.streams);
   if (!pass->granted()) {
     stats_.streams_refused.fetch_add(1);
@@ -159,8 +191,8 @@ Reply FrontRoutes::get_events(const Request& request) {
                           " event streams are open here, which is the most at one time",
                       5);
   }
-  reply.stream = [this, pass, last = request.last_event_id](Outlet& outlet) {
-    EventStream{backend_, {.heartbeat = limits_.heartbeat}}.run(outlet, last);
+  reply.stream = [this, pass, choices, last = request.last_event_id](Outlet& outlet) {
+    EventStream{backend_, {.heartbeat = limits_.heartbeat}, choices}.run(outlet, last);
   };
   return reply;
 }

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "http/contains.h"
@@ -42,9 +43,10 @@ class Page : public Outlet {
 
 std::string stream(FakeBackend& backend, const std::string& last_event_id,
                    std::vector<std::function<void()>> steps,
-                   std::chrono::milliseconds heartbeat = 1h) {
+                   std::chrono::milliseconds heartbeat = 1h,
+                   const EventStream::Choices& choices = {}) {
   Page page{std::move(steps)};
-  EventStream{backend, {heartbeat, kLook}}.run(page, last_event_id);
+  EventStream{backend, {heartbeat, kLook, kLook}, choices}.run(page, last_event_id);
   return page.text;
 }
 
@@ -132,6 +134,45 @@ TEST_CASE("a stream ends when its outlet does", "[http][events]") {
   FakeBackend backend;
   Page page{std::vector<std::function<void()>>(100, nothing)};
   page.broken = true;
-  EventStream{backend, {1ms, kLook}}.run(page, "");
+  EventStream{backend, {1ms, kLook, kLook}, {}}.run(page, "");
   CHECK_THAT(page.text, !contains("snapshot"));
+}
+
+TEST_CASE("a stream with a rate tells what it leaves out, and leaves out only messages",
+          "[http][events]") {
+  FakeBackend backend;
+  const auto flood = [&] {
+    for (int i = 0; i < 100; ++i) backend.add_event("received", R"({"id":"x"})");
+    for (int i = 0; i < 20; ++i) backend.add_event("safe", R"({"id":"x"})");
+    backend.add_event("link_down", R"({"peer":"10.0.0.1"})");
+  };
+  const auto wait = [] { std::this_thread::sleep_for(1100ms); };  // the rate is per second
+  const auto text = stream(backend, "", {flood, nothing, wait, nothing, nothing}, 1h, {.rate = 30});
+  CHECK(count_of(text, "event: received") == 30);
+  CHECK(count_of(text, "event: safe") == 0);
+  CHECK(count_of(text, "event: link_down") == 1);
+  CHECK_THAT(text, contains("event: skipped\ndata: {\"count\":90,\"received\":70}\n\n"));
+  const auto whole = stream(backend, "0123456789abcdef:0", {nothing, nothing});
+  CHECK(count_of(whole, "event: received") == 100);
+  CHECK_THAT(whole, !contains("skipped"));
+}
+
+TEST_CASE("messages are told whole once for each news of them, when asked for", "[http][events]") {
+  FakeBackend backend;
+  const auto add = [&](std::uint64_t counter) {
+    MessageView message;
+    message.id = {FakeBackend::kBoot, counter};
+    message.last = WallTime{static_cast<std::int64_t>(counter)};
+    message.trace = {{"pod-9", WallTime{5}}};
+    backend.add_message(std::move(message));
+  };
+  add(1);
+  const auto wait = [] { std::this_thread::sleep_for(2 * kLook); };
+  const std::vector<std::function<void()>> steps{wait, [&] { add(2); }, wait, wait, wait};
+  const auto text = stream(backend, "", steps, 1h, {.rate = {}, .messages = 10});
+  CHECK(count_of(text, "event: messages\n") == 1);
+  CHECK_THAT(text, contains(R"(event: messages
+data: {"messages":[{"id":"0123456789abcdef-2")"));
+  CHECK(count_of(text, "\"pod-9\"") == 2);
+  CHECK(count_of(stream(backend, "", steps), "event: messages\n") == 0);
 }
