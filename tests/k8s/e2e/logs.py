@@ -44,6 +44,7 @@ class Process:
     def __init__(self, pod, boot):
         self.pod, self.boot = pod, boot
         self.started = self.ready_after = self.first_visit = self.stopped = None
+        self.seeded = False
         self.address = self.digest = self.size = self.view_since = None
 
 
@@ -122,6 +123,8 @@ class LiveLog:
             process.started, process.address = seconds_of(event["ts"]), event.get("address")
         elif name == "ready":
             process.ready_after = event["after_us"] / 1e6
+        elif name == "start_seeds":
+            process.seeded = True
         elif name == "view":
             process.digest, process.size, process.view_since = event["digest"], event["size"], seconds_of(event["ts"])
         elif name == "stopped":
@@ -155,6 +158,19 @@ class LiveLog:
             return max(p.view_since for p in processes)
 
         return self.wait(f"view of {count} pods that all of them share", agreed, timeout) - since
+
+    def wait_quiet(self, cluster, timeout=90):
+        """Until every pod has sent its start-up seeds and nothing has moved for two seconds."""
+        names = [pod.name for pod in cluster.members()]
+        self.wait("start-up seeds of every pod", lambda: all(p and p.seeded for p in map(self.of_pod, names)), timeout)
+        deadline, seen, since = time.monotonic() + timeout, -1, 0.0
+        while time.monotonic() < deadline:
+            if self.events["received"] != seen:
+                seen, since = self.events["received"], time.monotonic()
+            elif time.monotonic() - since > 2:
+                return
+            time.sleep(0.2)
+        raise Trouble(f"messages still move after {timeout} s")
 
     def wait_ended(self, ids, timeout=90):
         """Waits for the end of every id; gives back those without one."""

@@ -58,6 +58,7 @@ class Ring:
     def verify(self, check, ids=(), requests=None, failures_allowed=True):
         """Waits for the ends, reads all logs, runs verify-logs, and adds the check's rows to the table."""
         missing = self.live.wait_ended(ids)
+        self.live.wait_quiet(self.cluster)
         self.verified += 1
         path = self.logs(f"verify-{self.verified}")
         # The nodes' files hold all that a killed process wrote; what was only followed may lack its last lines.
