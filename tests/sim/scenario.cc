@@ -14,9 +14,6 @@ constexpr auto kEndBound = 150s;
 constexpr auto kConvergeBound = 90s;
 constexpr auto kCalmBound = 30s;
 
-// A session with a process that is no more ends at the next `ping`, which is no fault of the calm.
-constexpr auto kStaleSessions = 1500ms;
-
 /// Every live peer sees every live peer, and hands to the next one.
 bool converged(SimNet& net, const std::vector<Pid>& live) {
   std::vector<Address> members;
@@ -36,7 +33,7 @@ bool converged(SimNet& net, const std::vector<Pid>& live) {
 void check_calm(SimNet& net, Storm& storm) {
   const std::vector<Pid> live = net.live();
   if (live.empty()) return;
-  net.run_for(kStaleSessions);
+  net.run_for(storm.aftermath());
   if (!net.run_until([&] { return converged(net, live); }, kConvergeBound)) {
     std::string text;
     for (const Pid pid : live) {

@@ -146,10 +146,10 @@ Pid Storm::anybody(SimNet& net) {
   return live.empty() ? -1 : live[below(live.size())];
 }
 
-void Storm::plan_seed(SimNet& net, TimePoint when) {
-  net.at(when, [this, &net] {
-    const Pid pid = anybody(net);
-    if (pid < 0 || net.paused(pid)) return;
+void Storm::plan_seed(SimNet& net, TimePoint when, Pid where) {
+  net.at(when, [this, &net, where] {
+    const Pid pid = where < 0 ? anybody(net) : where;
+    if (healed_ || pid < 0 || !net.alive(pid) || net.paused(pid)) return;
     SeedRequest request;
     request.message.assign(one_of({1, 10, 100, 1500}), static_cast<char>('a' + below(26)));
     request.count = static_cast<std::uint32_t>(one_of({1, 1, 1, 2, 5}));

@@ -22,6 +22,9 @@ class Storm {
   void heal(SimNet& net);
   /// Somebody is still on the way out.
   [[nodiscard]] bool waits(const SimNet& net) const;
+  /// What was under way may still arrive, and a session with a process that is no more ends at the
+  /// next `ping`: neither is a fault of the calm.
+  [[nodiscard]] Duration aftermath() const;
   [[nodiscard]] Duration calm_pause();
   [[nodiscard]] std::uint64_t deaths() const { return deaths_; }
 
@@ -33,9 +36,10 @@ class Storm {
 
   [[nodiscard]] ProcessOptions process_options(Host host);
   Pid start(SimNet& net, Host host);
-  void plan_seed(SimNet& net, TimePoint at);
+  void plan_seed(SimNet& net, TimePoint at, Pid where = -1);
   void plan_fault(SimNet& net, TimePoint at);
   void fault(SimNet& net);
+  void late_answers(SimNet& net, Host dialler, Host acceptor);
   void ambush(SimNet& net, Pid pid, const Event& event);
   void die(SimNet& net, std::vector<Pid> victims);
   void come_back(SimNet& net, Host host);
@@ -49,6 +53,7 @@ class Storm {
   Size size_;
   Mutation mutation_;
   bool healed_ = false;
+  bool late_frames_ = false;
   std::uint64_t deaths_ = 0;
 
   // the ring

@@ -74,6 +74,24 @@ void Storm::cut(SimNet& net, Host from, Host to, Duration duration) {
   });
 }
 
+/// Some answers come when their session is long given up, and a new one is in its place.
+void Storm::late_answers(SimNet& net, Host dialler, Host acceptor) {
+  late_frames_ = true;
+  if (net.tracing())
+    net.say("answers of " + SimNet::host_name(acceptor) + " to " + SimNet::host_name(dialler) +
+            " are late");
+  net.way(acceptor, dialler).extra = between(3s, 5s);
+  if (const Pid pid = net.pid_at(dialler); pid >= 0) {
+    for (int i = 0; i < 3; ++i) plan_seed(net, net.now() + between(0ms, 200ms), pid);
+  }
+  after(net, between(50ms, 300ms), [this, &net, dialler, acceptor] {
+    net.way(acceptor, dialler).extra = {};
+    cut(net, acceptor, dialler, between(2s, 3s));
+    if (const Pid pid = net.pid_at(dialler); pid >= 0)
+      plan_seed(net, net.now() + between(2s, 4s), pid);
+  });
+}
+
 void Storm::fault(SimNet& net) {
   const Pid pid = anybody(net);
   if (pid < 0) return;
@@ -81,7 +99,7 @@ void Storm::fault(SimNet& net) {
   const Pid other = live[below(live.size())];
   const Host host = net.host(pid);
   const Duration long_while = between(10ms, 6s);
-  switch (below(16)) {
+  switch (below(17)) {
     case 0:
     case 1:
       return die(net, {pid});
@@ -138,10 +156,11 @@ void Storm::fault(SimNet& net) {
       return;
     }
     case 14:
+      late_frames_ = true;
       for (const Pid each : live) {
         net.way(host, net.host(each)).loss_pm = 500;
         net.way(net.host(each), host).double_pm = 300;
-        net.way(net.host(each), host).extra = between(0ms, 300ms);
+        net.way(net.host(each), host).extra = between(0ms, chance(50) ? 300ms : 4s);
       }
       return after(net, long_while, [&net, host] {
         for (Host each = 0; each < host + 64; ++each) {
@@ -153,6 +172,8 @@ void Storm::fault(SimNet& net) {
           net.way(each, host).cut = in;
         }
       });
+    case 15:
+      return late_answers(net, host, net.host(other));
     default:
       names_fault_percent_ = 80;
       return after(net, long_while, [this] { names_fault_percent_ = 0; });
@@ -185,6 +206,8 @@ void Storm::heal(SimNet& net) {
     net.resume(pid);
   }
 }
+
+Duration Storm::aftermath() const { return late_frames_ ? 6s : 1500ms; }
 
 bool Storm::waits(const SimNet& net) const {
   const std::vector<Pid> live = net.live();

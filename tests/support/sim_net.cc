@@ -206,8 +206,9 @@ void SimNet::deliver(Pid pid, Item item) {
   finish_turn(pid);
 }
 
-void SimNet::feed(Process& reader, const Item& item) {
+void SimNet::feed(Process& reader, Item& item) {
   const Now now = now_of(reader);
+  if (options_.lane == Lane::datagram && !find_connection(reader, item)) return;
   switch (item.kind) {
     case Item::Kind::connected:
       return reader.peer->on_link_connected(now, item.number);
@@ -228,7 +229,7 @@ void SimNet::catch_up(Pid pid) {
   if (reader.inbox.empty() && !reader.tick_due && reader.logged_due == 0) return;
   if (const LogTicket due = std::exchange(reader.logged_due, 0); due != 0)
     reader.peer->on_logged(now_of(reader), due);
-  for (const Item& item : std::exchange(reader.inbox, {})) {
+  for (Item& item : std::exchange(reader.inbox, {})) {
     feed(reader, item);
     acks_under_way_.give_back(item.ack);
   }

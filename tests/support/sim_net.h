@@ -248,7 +248,7 @@ class SimNet {
 
   // sim_net.cc: turns
   void deliver(Pid pid, Item item);
-  void feed(Process& process, const Item& item);
+  void feed(Process& process, Item& item);
   void finish_turn(Pid pid);
   void take_events(Pid pid, std::vector<Event>& events);
   void written(Pid pid, const Event& event);
@@ -265,6 +265,7 @@ class SimNet {
   void transmit(Pid pid, std::uint32_t number, bool to_dialler, Bytes bytes, bool filtered);
   void send_datagram(Host from, Host to, bool to_dialler, Bytes bytes);
   void arrive_datagram(Plan& plan);
+  [[nodiscard]] bool find_connection(Process& reader, Item& item);
   void enqueue(std::uint32_t connection, bool back, Item item);
   void arrival(std::uint32_t connection, bool back);
   void close_connections_of(Pid pid, Death death);

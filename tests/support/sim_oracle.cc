@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 namespace podring::sim {
 namespace {
@@ -35,6 +36,7 @@ void Oracle::on_gone(Pid pid) {
     const std::uint64_t place = gone.places[static_cast<int>(state.rules.copies_on)];
     if (!contains(state.debts, place)) state.debts.push_back(place);
     if (state.debts.size() >= state.rules.copies || !state.confirmed) state.excused = true;
+    state.dirty = true;
     state.dirty_before = net_.acks_under_way().next();
     if (!contains(repairing_, id)) repairing_.push_back(id);
     check_copies(id, state);
@@ -58,6 +60,15 @@ std::size_t Oracle::places_of(const IdState& state, bool with_debts) const {
   return places.size();
 }
 
+/// `peer` has accepted the id in the lap in which `from` hands it over, or later.
+bool Oracle::has_had(Pid peer, EnvelopeId id, Pid from, std::uint32_t lap) const {
+  const auto found = watch(peer).known.find(id);
+  if (found == watch(peer).known.end()) return false;
+  const Address x = SimNet::address_of(net_.host(from));
+  const Address y = SimNet::address_of(net_.host(peer));
+  return found->second.laps.back() >= lap + (passes(x, y, ids_.at(id).rules.origin) ? 1 : 0);
+}
+
 bool Oracle::is_dirty(EnvelopeId id, const IdState& state) const {
   for (const Pid holder : state.holders) {
     const std::optional<HeldStatus> status = net_.peer(holder).held_status(id);
@@ -66,6 +77,9 @@ bool Oracle::is_dirty(EnvelopeId id, const IdState& state) const {
     if (status->stage == Stage::sent || status->stage == Stage::received) {
       const Pid successor = net_.pid_of(status->successor);
       if (successor < 0 || !net_.alive(successor)) return true;
+      // The successor has let go, and the holder has not read so yet: it may still do on old words.
+      if (!contains(state.holders, successor) && has_had(successor, id, holder, status->lap))
+        return true;
     }
     if (status->attempt >= 1 && status->stage == Stage::queued) return true;
     if (status->attempt >= 2 && status->stage == Stage::sent) return true;
@@ -83,13 +97,38 @@ bool Oracle::is_dirty(EnvelopeId id, const IdState& state) const {
   return false;
 }
 
+/// When no ack is under way, what a holder believes is what its successor would say.
+void Oracle::check_beliefs(EnvelopeId id, const IdState& state) {
+  for (const Pid holder : state.holders) {
+    const std::optional<HeldStatus> status = net_.peer(holder).held_status(id);
+    if (!status || status->stage != HeldStatus::Stage::received) continue;
+    const Pid successor = net_.pid_of(status->successor);
+    if (successor < 0 || !net_.alive(successor)) continue;
+    const std::optional<HeldStatus> next = net_.peer(successor).held_status(id);
+    if (!next || next->stage == HeldStatus::Stage::logging) continue;
+    for (int i = 0; i < status->named_count; ++i) {
+      const std::uint64_t named = status->named[i];
+      if (named == watch(successor).places[static_cast<int>(state.rules.copies_on)] ||
+          (next->named_count > 0 && named == next->named[0]) ||
+          (next->named_count > 1 && named == next->named[1]))
+        continue;
+      net_.fail("belief", net_.name(holder) + " counts a copy of " + net_.name_of(id) + " that " +
+                              net_.name(successor) + " does not name any more");
+    }
+  }
+}
+
 void Oracle::evaluate() {
+  const bool quiet = net_.options().lane == Lane::stream &&
+                     net_.acks_under_way().oldest() == net_.acks_under_way().next();
   for (std::size_t i = 0; i < repairing_.size();) {
     const EnvelopeId id = repairing_[i];
     IdState& state = ids_.at(id);
     bool paid = state.ended() || state.holders.empty();
     if (!paid) {
-      if (is_dirty(id, state)) {
+      if (quiet) check_beliefs(id, state);
+      const bool was_dirty = std::exchange(state.dirty, is_dirty(id, state));
+      if (state.dirty || was_dirty) {
         state.dirty_before = net_.acks_under_way().next();
       } else if (net_.acks_under_way().oldest() >= state.dirty_before) {
         paid = places_of(state, false) >= state.rules.copies;

@@ -42,6 +42,7 @@ struct IdState {
   bool first_end_plain = false;
   std::vector<Pid> holders;          ///< live
   std::vector<std::uint64_t> debts;  ///< places
+  bool dirty = false;                ///< a live holder believes in a dead one, or in old words
   std::uint64_t dirty_before = 0;    ///< acks numbered below were sent on what was not true
   [[nodiscard]] bool ended() const { return completed + expired > 0; }
 };
@@ -91,6 +92,8 @@ class Oracle {
   void check_budgets(Pid pid, Watch& watch, const Counters& now);
   void check_step(Pid pid, const Watch& watch);
   void evaluate();
+  void check_beliefs(EnvelopeId id, const IdState& state);
+  [[nodiscard]] bool has_had(Pid peer, EnvelopeId id, Pid from, std::uint32_t lap) const;
   [[nodiscard]] bool is_dirty(EnvelopeId id, const IdState& state) const;
   [[nodiscard]] std::size_t places_of(const IdState& state, bool with_debts) const;
   [[nodiscard]] Watch& watch(Pid pid) { return watches_[static_cast<std::size_t>(pid)]; }

@@ -132,13 +132,13 @@ void SimNet::hang_up(Pid pid, LinkId link) {
   if (found == dialler.links.end()) return;
   const std::uint32_t index = found->second;
   dialler.links.erase(found);
+  if (options_.lane == Lane::datagram) return;
   // What waits to be read on it is dropped.
   std::erase_if(dialler.inbox, [&](const Item& item) {
     const bool its = item.kind != Item::Kind::route_frame && item.number == link;
     if (its) acks_under_way_.give_back(item.ack);
     return its;
   });
-  if (options_.lane == Lane::datagram) return;
   Connection& connection = connections_[index];
   connection.open = false;
   drop_queue(connection.back);
@@ -293,27 +293,32 @@ void SimNet::send_datagram(Host from, Host to, bool to_dialler, Bytes bytes) {
   }
 }
 
-/// Finds whoever lives there now; an answer goes to the newest link to where it came from.
+/// Whoever lives there now gets it.
 void SimNet::arrive_datagram(Plan& plan) {
   const Host to = static_cast<Host>(plan.a);
-  const Host from = host_of(plan.item.from);
   const Pid pid = pid_at(to);
-  const auto lost = [&] { acks_under_way_.give_back(plan.item.ack); };
-  if (pid < 0 || way_of(from, to).cut) return lost();
-  Process& reader = process(pid);
-  if (plan.item.kind == Item::Kind::link_frame) {
-    const auto newest = std::find_if(
-        reader.links.rbegin(), reader.links.rend(),
-        [&](const auto& open) { return open.second == static_cast<std::uint32_t>(from); });
-    if (newest == reader.links.rend()) return lost();
-    plan.item.number = newest->first;
-  } else {
-    const auto key = static_cast<std::uint32_t>(from);
-    auto [known, fresh] = reader.route_of_host.try_emplace(key, reader.next_route);
-    if (fresh) reader.routes[reader.next_route++] = key;
-    plan.item.number = known->second;
+  if (pid < 0 || way_of(host_of(plan.item.from), to).cut) {
+    acks_under_way_.give_back(plan.item.ack);
+    return;
   }
   deliver(pid, std::move(plan.item));
+}
+
+/// When it is read: an answer is for the newest link to where it came from, anything else is on the
+/// one route that this address has. So late frames of a dead session meet the living one.
+bool SimNet::find_connection(Process& reader, Item& item) {
+  const auto from = static_cast<std::uint32_t>(host_of(item.from));
+  if (item.kind == Item::Kind::link_frame) {
+    const auto newest = std::find_if(reader.links.rbegin(), reader.links.rend(),
+                                     [&](const auto& open) { return open.second == from; });
+    if (newest == reader.links.rend()) return false;
+    item.number = newest->first;
+  } else if (item.kind == Item::Kind::route_frame) {
+    auto [known, fresh] = reader.route_of_host.try_emplace(from, reader.next_route);
+    if (fresh) reader.routes[reader.next_route++] = from;
+    item.number = known->second;
+  }
+  return true;
 }
 
 }  // namespace podring::sim
