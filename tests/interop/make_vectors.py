@@ -2,7 +2,7 @@
 """Writes proto-docs/vectors.json: the frames of proto-docs/wire-protocol.md as fields and bytes.
 
 Made from the document alone with python3-msgpack, so that a mistake of the C++ codec cannot hide in
-its own tests: tests/core/vectors_test.cc and tests/interop/peer_test.py read the file.
+its own tests: tests/core/vectors_test.cc and tests/interop/frames_test.py read the file.
 
     make_vectors.py            writes proto-docs/vectors.json
     make_vectors.py --check    fails when the file is not what this program would write
@@ -42,7 +42,8 @@ ABOUT = (
     "bytes: hex text, or a list of parts, each hex text or [hex text, times]. A field value may be "
     "{repeat, times}: a string or a list of equal items. Addresses are text; envelopes inside a relay "
     "are hex; a text that is not UTF-8 is {hex}. canonical: a writer makes exactly these bytes from "
-    "the fields; otherwise a reader still takes them for these fields. Integers go up to 2^64 - 1.")
+    "the fields; otherwise a reader still takes them for these fields. may_be_read: a reader may also take it, where its "
+    "msgpack library cannot tell. Integers go up to 2^64 - 1.")
 
 
 class Repeat:
@@ -380,8 +381,8 @@ def hand_overs():
 def invalid_frames():
     made = []
 
-    def add(name, why, data):
-        made.append(dict(name=name, why=why, bytes=compact(data)))
+    def add(name, why, data, **more):
+        made.append(dict(name=name, why=why, **more, bytes=compact(data)))
 
     def frame(kind, fields, **header):
         return frame_bytes(kind, fields, **header)
@@ -425,7 +426,7 @@ def invalid_frames():
         raw(*pong, b"\x81\xa1k" + pack(msgpack.ExtType(5, b"x"))))
     add("trailing_byte", "one message part holds one frame", pack([*pong, {}]) + b"\x00")
     add("signed_integer", "integers are of msgpack's unsigned forms",
-        raw(*pong[:-1], b"\xd3" + struct.pack(">q", 3), {}))
+        raw(*pong[:-1], b"\xd3" + struct.pack(">q", 3), {}), may_be_read=True)
     add("negative_integer", "integers are unsigned", pack([*pong[:-1], -1, {}]))
     add("float", "integers are integers", pack([*pong[:-1], 3.0, {}]))
     add("boolean_for_integer", "integers are integers", pack([*pong[:-1], True, {}]))
