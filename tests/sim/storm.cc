@@ -54,9 +54,9 @@ Storm::Storm(std::uint64_t number, Size size, Mutation mutation)
   settings_.mutation = mutation_;
   short_ttl_ = chance(10);
 
-  length_ = between(1s, large ? 15s : 10s);
-  seeds_ = static_cast<int>(1 + below(large ? 60 : 12));
-  faults_ = static_cast<int>(below(large ? 20 : 10));
+  length_ = between(1s, large ? 20s : 15s);
+  seeds_ = static_cast<int>(1 + below(large ? 100 : 25));
+  faults_ = static_cast<int>(below(large ? 40 : 18));
 }
 
 Duration Storm::between(Duration min, Duration max) {

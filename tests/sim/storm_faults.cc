@@ -87,8 +87,8 @@ void Storm::late_answers(SimNet& net, Host dialler, Host acceptor) {
   after(net, between(50ms, 300ms), [this, &net, dialler, acceptor] {
     net.way(acceptor, dialler).extra = {};
     cut(net, acceptor, dialler, between(2s, 3s));
-    if (const Pid pid = net.pid_at(dialler); pid >= 0)
-      plan_seed(net, net.now() + between(2s, 4s), pid);
+    const Pid pid = net.pid_at(dialler);
+    for (int i = 0; i < 4 && pid >= 0; ++i) plan_seed(net, net.now() + between(2500ms, 5s), pid);
   });
 }
 
