@@ -8,11 +8,13 @@
 #include <Poco/Net/SocketAddress.h>
 #include <Poco/Net/TCPServerConnectionFactory.h>
 #include <Poco/Net/TCPServerParams.h>
+#include <Poco/Timespan.h>
 
 namespace podring::http {
 namespace {
 
 constexpr int kBacklog = 128;
+const Poco::Timespan kThreadIdle{0, 250'000};
 constexpr int kThreadStack = 1024 * 1024;
 // What the kernel may hold for one reader. Fixed, so that a slow one is noticed and 32 of them cost
 // a few megabytes at most.
@@ -108,6 +110,9 @@ Listener::Listener(const Options& options, const ConnectionRules& rules)
   Poco::Net::TCPServerParams::Ptr params{new Poco::Net::TCPServerParams};
   params->setMaxThreads(options.threads);
   params->setMaxQueued(options.queue);
+  // A thread that begins to wait for a connection in the moment of stop() is not woken: it looks
+  // again after this time, where Poco's default is 10 s.
+  params->setThreadIdleTime(kThreadIdle);
   server_ = std::make_unique<Poco::Net::TCPServer>(
       Poco::Net::TCPServerConnectionFactory::Ptr{new Factory{rules_, accept_times_}}, threads_,
       socket_, params);
