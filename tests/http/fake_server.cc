@@ -11,7 +11,7 @@
 //   message JSON       text of a message that this pod has met, with a trace over all pods
 //
 // Ends at the end of its input. Arguments, all optional: NAME=VALUE with threads, queue, streams,
-// waiting, request_timeout_ms, heartbeat_ms, port.
+// waiting, request_timeout_ms, heartbeat_ms, port, address.
 #include <cstdlib>
 #include <functional>
 #include <iostream>
@@ -144,10 +144,12 @@ bool obey(FakeBackend& backend, const std::string& line) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  Address bind = test_address();
   std::map<std::string, int> values;
   for (int i = 1; i < argc; ++i) {
     const std::string argument = argv[i];
     const auto equals = argument.find('=');
+    if (const auto address = parse_address(argument.substr(equals + 1))) bind = *address;
     values[argument.substr(0, equals)] = std::atoi(argument.substr(equals + 1).c_str());
   }
   const auto value = [&](const std::string& name, int otherwise) {
@@ -155,7 +157,7 @@ int main(int argc, char** argv) {
     return found == values.end() ? otherwise : found->second;
   };
   FrontEndOptions options;
-  options.bind = test_address();
+  options.bind = bind;
   options.port = static_cast<std::uint16_t>(value("port", 0));
   options.admin_port = 0;
   options.threads = value("threads", options.threads);

@@ -176,7 +176,7 @@ TEST_CASE("the page runs only its own script; data is no document", "[http][rout
   CHECK_THAT(page.body, !contains("//"));  // nothing of another origin
   for (auto at = page.body.find("<script"); at != std::string::npos;
        at = page.body.find("<script", at + 1)) {
-    CHECK(page.body.compare(at, 12, "<script src=") == 0);
+    CHECK(page.body.compare(at, 26, "<script type=\"module\" src=") == 0);
   }
   CHECK(get(served.port(), "/assets/page.js").headers.at("content-type") ==
         "text/javascript; charset=utf-8");

@@ -1,0 +1,144 @@
+// What the page knows, fed by the stream alone: a snapshot starts it anew, events change it.
+
+const kMessagesKept = 100;
+const kNewsKept = 60;
+const kSamples = 300;  // seconds
+
+export class Model {
+  constructor() {
+    this.clear();
+    this.samples = [];  // one a second, oldest first; survives a reconnect
+    this.visits = 0;    // since the last sample
+    this.hopTimes = [];
+  }
+
+  clear() {
+    this.ring = null;
+    this.messages = new Map();  // by id; the one with the latest news is last
+    this.news = [];             // newest first
+    this.names = new Map();     // address -> pod name, from links and from traces
+  }
+
+  takeSnapshot(snapshot) {
+    const pod = this.ring && this.ring.boot;
+    this.clear();
+    if (pod && pod !== snapshot.ring.boot) this.samples = [];  // another pod's figures
+    this.takeRing(snapshot.ring);
+    this.takeMessages(snapshot);
+  }
+
+  takeRing(ring) {
+    this.ring = ring;
+    const listed = new Set(ring.view);
+    for (const address of this.names.keys()) {
+      if (!listed.has(address)) this.names.delete(address);
+    }
+    this.names.set(ring.address, ring.pod);
+    for (const peer of ring.peers) {
+      if (peer.pod) this.names.set(peer.address, peer.pod);
+    }
+  }
+
+  // Whole messages, newest first.
+  takeMessages({ messages }) {
+    for (const told of [...messages].reverse()) {
+      const known = this.touch(told.id);
+      Object.assign(known, told, { steps: told.trace, trace: told.trace.map((step) => step.pod) });
+      this.learnNames(known.trace);
+      const first = told.trace[0];
+      const last = told.trace[told.trace.length - 1];
+      if (told.trace.length > 1 && !told.trace_omitted) {
+        this.hopTimes.push((last.at_us - first.at_us) / (told.trace.length - 1));
+      }
+    }
+  }
+
+  touch(id) {
+    const known = this.messages.get(id) || { id, state: 'running', visits: 0, trace: [] };
+    this.messages.delete(id);
+    this.messages.set(id, known);
+    while (this.messages.size > kMessagesKept) {
+      this.messages.delete(this.messages.keys().next().value);
+    }
+    return known;
+  }
+
+  takeVisit(line) {
+    this.visits += 1;
+    const message = this.touch(line.id);
+    message.visits += 1;
+    message.last = line.ts;
+    for (const field of ['message', 'hop', 'lap', 'trace', 'trace_omitted', 'detours']) {
+      if (line[field] !== undefined) message[field] = line[field];
+    }
+    return message;
+  }
+
+  takeState(line, state) {
+    const message = this.touch(line.id);
+    message.last = line.ts;
+    // Completed on one branch and expired on another: then it is completed.
+    const final = message.state === 'completed' || (message.state === 'expired' && state === 'safe');
+    if (!final) message.state = state;
+    if (line.trace) message.trace = line.trace;
+    return message;
+  }
+
+  takeNews(type, line) {
+    this.news.unshift({ type, line });
+    this.news.length = Math.min(this.news.length, kNewsKept);
+  }
+
+  // A trace that passes this pod twice with as many steps between as the ring has peers names all
+  // of them, in ring order.
+  learnNames(trace) {
+    const { ring } = this;
+    if (!ring || this.names.size >= ring.view.length) return;
+    const size = ring.view.length;
+    const self = ring.view.indexOf(ring.address);
+    for (let start = trace.indexOf(ring.pod); start >= 0 && start + size < trace.length;
+      start = trace.indexOf(ring.pod, start + 1)) {
+      if (trace[start + size] !== ring.pod) continue;
+      for (let step = 1; step < size; step += 1) {
+        const address = ring.view[(self + step) % size];
+        if (!this.names.has(address)) this.names.set(address, trace[start + step]);
+      }
+      return;
+    }
+  }
+
+  peer(address) {
+    const { ring } = this;
+    if (address === ring.address) {
+      return {
+        address, pod: ring.pod, node: ring.node, state: ring.leaving ? 'leaving' : 'up', self: true,
+      };
+    }
+    const known = ring.peers.find((peer) => peer.address === address);
+    return known || { address, pod: this.names.get(address) || '', node: '', state: 'listed' };
+  }
+
+  indexOfPod(pod) {
+    for (const [address, name] of this.names) {
+      if (name === pod) return this.ring.view.indexOf(address);
+    }
+    return -1;
+  }
+
+  // Once a second. `live`: figures that are not heard of are missing, not zero.
+  sample(live) {
+    const { ring } = this;
+    const next = ring && ring.peers.find((peer) => peer.address === ring.successor);
+    const times = this.hopTimes.sort((a, b) => a - b);
+    this.samples.push({
+      visits: live ? this.visits : null,
+      hop: times.length ? times[Math.floor(times.length / 2)] / 1000 : null,
+      trip: live && next && next.round_trip_us != null ? next.round_trip_us / 1000 : null,
+      queue: live && ring ? ring.queue_used : null,
+      held: live && ring ? ring.held : null,
+    });
+    this.samples = this.samples.slice(-kSamples);
+    this.visits = 0;
+    this.hopTimes = [];
+  }
+}

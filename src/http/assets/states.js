@@ -1,0 +1,34 @@
+// How a pod's state looks: a shape and a word each, so that colour alone says nothing.
+
+import { svg } from './dom.js';
+
+export const kStates = {
+  up: { word: 'up', draw: (r) => [svg('circle', { r })] },
+  suspected: {
+    word: 'suspected: does not answer, is passed over',
+    draw: (r) => [
+      svg('circle', { r: r * 1.25, class: 'back' }),
+      svg('path', { d: `M${-r} ${-r}L${r} ${r}M${-r} ${r}L${r} ${-r}`, class: 'stroke' })],
+  },
+  leaving: {
+    word: 'leaving: is shutting down',
+    draw: (r) => [svg('rect', {
+      x: -r * 0.9, y: -r * 0.9, width: r * 1.8, height: r * 1.8, class: 'hollow',
+    })],
+  },
+  connecting: {
+    word: 'connecting',
+    draw: (r) => [svg('circle', { r, class: 'hollow' }), svg('circle', { r: r * 0.4 })],
+  },
+  listed: {
+    word: 'in the view; no link from here',
+    draw: (r) => [svg('circle', { r: r * 0.7, class: 'hollow' })],
+  },
+};
+
+const kWorst = ['suspected', 'leaving', 'connecting', 'up', 'listed'];
+
+// Of several pods the state that somebody must see.
+export const worstOf = (states) => kWorst.find((state) => states.includes(state)) || 'listed';
+
+export const drawState = (state, r) => (kStates[state] || kStates.listed).draw(r);

@@ -1,0 +1,96 @@
+// The tables: all peers, the latest messages, what happened.
+
+import { byId, element, milliseconds } from './dom.js';
+
+const kShown = 50;
+const kStateClass = { up: 'good', suspected: 'bad', leaving: 'warn', connecting: 'warn' };
+const kEndClass = { completed: 'good', safe: 'good', expired: 'bad' };
+
+export function showPeers(model) {
+  const { ring } = model;
+  byId('peers').replaceChildren(...ring.view.map((address, index) => {
+    const pod = model.peer(address);
+    const roles = [];
+    if (pod.self) roles.push('this pod');
+    if (address === ring.successor) roles.push('successor');
+    if (address === ring.predecessor) roles.push('predecessor');
+    const row = element('tr', undefined, pod.self ? 'self' : '');
+    row.append(
+      element('td', index + 1, 'number'), element('td', address), element('td', pod.pod),
+      element('td', pod.node), element('td', roles.join(', ')),
+      element('td', pod.state, kStateClass[pod.state]),
+      element('td', pod.round_trip_us == null ? '' : milliseconds(pod.round_trip_us), 'number'),
+      element('td', pod.in_flight === undefined ? '' : `${pod.in_flight} + ${pod.unsafe}`, 'number'),
+      element('td', pod.heard_ms_ago == null ? '' : `${pod.heard_ms_ago} ms ago`, 'number'));
+    return row;
+  }));
+}
+
+// `open`: shows the trace of an id.
+export function showMessages(model, open) {
+  const focused = document.activeElement && document.activeElement.dataset.id;
+  const latest = [...model.messages.values()].reverse().slice(0, kShown);
+  byId('messages').replaceChildren(...latest.map((message) => {
+    const row = element('tr');
+    const button = element('button', message.id, 'id');
+    button.dataset.id = message.id;
+    button.title = 'open the trace';
+    button.addEventListener('click', () => open(message.id));
+    const first = element('td');
+    first.append(button);
+    row.append(
+      first, element('td', message.message || '', 'text'),
+      element('td', message.state, kEndClass[message.state]),
+      element('td', message.hop ?? '', 'number'), element('td', message.lap ?? '', 'number'),
+      element('td', message.visits, 'number'), element('td', shortTrace(message), 'text'),
+      element('td', (message.last || '').slice(11, 23)));
+    return row;
+  }));
+  if (focused) {
+    const again = document.querySelector(`button[data-id="${CSS.escape(focused)}"]`);
+    if (again) again.focus();
+  }
+}
+
+function shortTrace(message) {
+  const { trace } = message;
+  const arrow = ' \u2192 ';
+  if (trace.length <= 10) return trace.join(arrow);
+  return `${trace.slice(0, 4).join(arrow)}${arrow}\u2026${arrow}${trace.slice(-4).join(arrow)}`;
+}
+
+const kTelling = {
+  view: (line) => `view: ${line.size} pods`
+    + (line.added.length ? `, added ${listed(line.added)}` : '')
+    + (line.removed.length ? `, removed ${listed(line.removed)}` : ''),
+  link_up: (line) => `link to ${line.peer_pod} (${line.peer}) is up`,
+  link_down: (line) => `link to ${line.peer} is down: ${line.reason}`
+    + (line.handed_back ? `, ${line.handed_back} messages handed on elsewhere` : ''),
+  successor: (line) => (line.successor ? `successor is ${line.successor}` : 'no successor'),
+  peer_health: (line) => `${line.peer} is ${line.state}`,
+  detour: (line) => `detour of ${line.id} at hop ${line.hop}, try ${line.try}`,
+  dns: (line) => `name service: ${line.outcome} ${line.detail || ''}`,
+  shed: (line) => `shed at a bound: ${line.what}, ${line.count} times`,
+  lag: (line) => `the loop was ${milliseconds(line.late_us)} late`,
+  leaving: () => 'this pod is leaving',
+  hello_refused: (line) => `refused ${line.peer_pod} (${line.peer}): ${line.reason}`,
+  skipped: (line) => `too much to show: ${line.count} events left out on this page`,
+};
+
+export const kNewsTypes = Object.keys(kTelling);
+
+function listed(addresses) {
+  return addresses.length > 4
+    ? `${addresses.slice(0, 3).join(', ')} and ${addresses.length - 3} more` : addresses.join(', ');
+}
+
+const kBad = { link_down: true, shed: true, lag: true, hello_refused: true, leaving: true };
+
+export function showNews(model) {
+  byId('news').replaceChildren(...model.news.map(({ type, line }) => {
+    const bad = kBad[type] || line.state === 'down' || line.outcome === 'unknown';
+    const item = element('li', undefined, bad ? 'warn' : '');
+    item.append(element('time', (line.ts || '').slice(11, 19)), ` ${bad ? '\u26a0 ' : ''}${kTelling[type](line)}`);
+    return item;
+  }));
+}
