@@ -14,6 +14,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kPublishEvery = 100ms;  // snapshots for HTTP, while something changes
+constexpr auto kPublishAnyway = 1s;    // ages grow even when nothing happens
 constexpr auto kLagTold = 200ms;       // from here on the core suspects itself
 constexpr auto kLagLineEvery = 1s;
 constexpr auto kLastLinesWait = 1s;  // for an output that takes nothing at the end
@@ -103,6 +104,7 @@ int Node::run() {
 }
 
 void Node::start() {
+  now_ = clock_.read();
   observe::Started started{version(), config_.ring, {}};
   for (const ConfigEntry& entry : entries_) {
     started.configuration.push_back({entry.name, entry.value, entry.source});
@@ -127,7 +129,10 @@ void Node::turn() {
   backend_.turned(now_.steady);
   loop_.dispatch();
   more_ = transport_.receive(*this);
-  if (const auto news = names_.on_tick(now_, peer_)) tell(*news);
+  if (const auto news = names_.on_tick(now_, peer_)) {
+    tell(*news);
+    changed_ = true;
+  }
   if (now_.steady >= peer_.next_deadline()) peer_.on_tick(now_);
   if (!start_seeds_.done()) send_start_seeds();
   tell_sheds();
@@ -231,7 +236,8 @@ void Node::watch_log_output() {
 }
 
 void Node::publish_if_due() {
-  if (!changed_ || now_.steady - published_at_ < kPublishEvery) return;
+  const Duration age = now_.steady - published_at_;
+  if (age < (changed_ ? kPublishEvery : kPublishAnyway)) return;
   changed_ = false;
   published_at_ = now_.steady;
   Status status = peer_.status(now_);

@@ -2,8 +2,8 @@
 
 #include <signal.h>
 
-#include <fstream>
-#include <iterator>
+#include <algorithm>
+#include <utility>
 
 #include "net/loopback.h"
 
@@ -35,8 +35,10 @@ std::string TestRing::log_file(std::size_t n, std::size_t life) const {
 }
 
 void TestRing::start(std::size_t n, std::vector<std::string> more_flags, ProcessOptions options) {
-  std::vector<std::string> arguments{"--name",  "p" + std::to_string(n), "--address", address(n),
-                                     "--peers", addresses(peers_.size())};
+  std::vector<std::string> arguments{"--name", "p" + std::to_string(n), "--address", address(n)};
+  if (std::find(flags_.begin(), flags_.end(), "--service") == flags_.end()) {
+    arguments.insert(arguments.end(), {"--peers", addresses(peers_.size())});
+  }
   arguments.insert(arguments.end(), flags_.begin(), flags_.end());
   arguments.insert(arguments.end(), more_flags.begin(), more_flags.end());
   if (!options.output) {

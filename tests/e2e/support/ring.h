@@ -22,8 +22,8 @@ inline constexpr std::uint16_t kAdminPort = 8081;
 
 class TestRing {
  public:
-  /// Peers "p1", "p2", ... that know each other by --peers. `flags` go to each of them. Starts none
-  /// of them.
+  /// Peers "p1", "p2", ... that know each other by --peers, unless `flags`, which go to each of
+  /// them, have --service. Starts none of them.
   explicit TestRing(std::size_t size, std::vector<std::string> flags = {});
 
   void start(std::size_t n, std::vector<std::string> more_flags = {}, ProcessOptions options = {});
