@@ -51,12 +51,17 @@ void Logger::append(Now now, Level level, const AnyEvent& event) {
   ++lines_;
 }
 
-/// Drops the line when that is allowed and the backlog is full.
 template <typename AnyEvent>
-void Logger::log_one(Now now, Level level, bool may_drop, const AnyEvent& event) {
+void Logger::log_one(Now now, Level level, Shedding shedding, const AnyEvent& event) {
   if (level < settings_.level) return;
-  if (may_drop && output_.backlog_bytes() >= settings_.backlog_bytes) {
+  const std::size_t backlog = output_.backlog_bytes();
+  if (shedding == Shedding::early && backlog >= settings_.backlog_bytes) {
     ++dropped_;
+    return;
+  }
+  if (shedding != Shedding::never && backlog >= settings_.backlog_bytes_max) {
+    ++seq_;
+    ++lost_;
     return;
   }
   append(now, level, event);
@@ -67,17 +72,23 @@ void Logger::log(Now now, const Event& event) {
   if (const auto* change = std::get_if<ViewChanged>(&event)) {
     const std::size_t parts = view_parts(*change);
     for (std::size_t part = 1; part <= parts; ++part) {
-      log_one(now, level, false, ViewPart{change, part, parts});
+      log_one(now, level, Shedding::at_last, ViewPart{change, part, parts});
     }
     return;
   }
-  log_one(now, level, level == Level::debug || std::holds_alternative<Visited>(event), event);
-  if (const LogTicket ticket = ticket_of(event); ticket != 0) output_.mark(ticket);
+  const LogTicket ticket = ticket_of(event);
+  const bool early = level == Level::debug || std::holds_alternative<Visited>(event);
+  log_one(now, level,
+          early         ? Shedding::early
+          : ticket == 0 ? Shedding::at_last
+                        : Shedding::never,
+          event);
+  if (ticket != 0) output_.mark(ticket);
 }
 
 void Logger::log(Now now, const NodeEvent& event) {
   const Level level = level_of(event);
-  log_one(now, level, level == Level::debug, event);
+  log_one(now, level, level == Level::debug ? Shedding::early : Shedding::at_last, event);
 }
 
 void Logger::flush(Now now) {
@@ -97,7 +108,7 @@ void Logger::tell_dropped(Now now) {
   if (dropped_ == dropped_told_ || output_.closed()) return;
   if (output_.backlog_bytes() >= settings_.backlog_bytes / 2) return;
   if (dropped_told_ > 0 && now.steady - dropped_told_at_ < kDroppedToldEvery) return;
-  log_one(now, Level::warn, false, DroppedLines{dropped_ - dropped_told_, dropped_});
+  log_one(now, Level::warn, Shedding::at_last, DroppedLines{dropped_ - dropped_told_, dropped_});
   dropped_told_ = dropped_;
   dropped_told_at_ = now.steady;
 }
@@ -112,7 +123,7 @@ TimePoint Logger::next_deadline() const {
 
 bool Logger::flush_blocking(Now now, std::chrono::milliseconds at_most) {
   if (dropped_ != dropped_told_ && !output_.closed()) {
-    log_one(now, Level::warn, false, DroppedLines{dropped_ - dropped_told_, dropped_});
+    log_one(now, Level::warn, Shedding::at_last, DroppedLines{dropped_ - dropped_told_, dropped_});
     dropped_told_ = dropped_;
   }
   return output_.flush_blocking(at_most);

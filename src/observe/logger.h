@@ -34,6 +34,8 @@ struct LogSettings {
   LogFormat format = LogFormat::json;
   Level level = Level::info;                    ///< lines below it are not written
   std::size_t backlog_bytes = 4 * 1024 * 1024;  ///< `received` and debug lines are dropped beyond
+  /// Beyond, all lines without a ticket are lost: they take their `seq`, so that the hole shows.
+  std::size_t backlog_bytes_max = 64 * 1024 * 1024;
 };
 
 /// All since start; copied for the metrics.
@@ -68,8 +70,10 @@ class Logger {
   [[nodiscard]] LogCounters counters() const;
 
  private:
+  /// What may become of a line when the backlog is full.
+  enum class Shedding : std::uint8_t { early, at_last, never };
   template <typename AnyEvent>
-  void log_one(Now now, Level level, bool may_drop, const AnyEvent& event);
+  void log_one(Now now, Level level, Shedding shedding, const AnyEvent& event);
   template <typename AnyEvent>
   void append(Now now, Level level, const AnyEvent& event);
   void tell_dropped(Now now);

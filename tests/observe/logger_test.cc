@@ -286,3 +286,28 @@ TEST_CASE("lines below the level are not written, and their tickets do not wait"
   REQUIRE(lines.size() == 1);
   CHECK(number_in(lines[0], "seq") == 0);
 }
+
+TEST_CASE("an output that is stuck for ever costs bounded memory, and the hole shows", "[log]") {
+  Reader out;
+  LogSettings settings;
+  settings.backlog_bytes = 16 * 1024;
+  settings.backlog_bytes_max = 64 * 1024;
+  Logger logger{kSelf, settings, out.write_end()};
+  for (int i = 0; i < 3000; ++i) {
+    logger.log(kNow, Event{PeerHealth{Address::v4(9), PeerHealth::State::down}});
+    logger.flush(kNow);
+  }
+  CHECK(logger.counters().backlog_bytes < 65 * 1024);
+  CHECK(logger.counters().lines + logger.counters().lines_lost == 3000);
+  logger.log(kNow, end(travelled("m", {"pod-x"}), 1));
+  std::string text;
+  for (int turn = 0; turn < 100 && logger.written_up_to() < 1; ++turn) {
+    text += out.read_some();
+    logger.flush(kNow);
+  }
+  text += out.read_some();
+  const auto lines = lines_of(text);
+  REQUIRE(lines.size() == logger.counters().lines);
+  CHECK(has(lines.back(), "completed"));
+  CHECK(number_in(lines.back(), "seq") == 3000);
+}
