@@ -103,10 +103,12 @@ def node_killed(ring, count):
         begin = time.monotonic()
         cluster.stop_node(node)
         try:
-            first = None
+            # The ingress still sends some requests to dead pods; the ring is asked through those that it answers.
+            first, tries = None, 0
             while time.monotonic() - begin < 30 and first is None:
+                tries += 1
                 try:
-                    status, _ = seed(ring.url, "past the node", wait="completed", laps=1, wait_ms=8000, timeout=12)
+                    status, _ = seed(ring.url, "past the node", wait="completed", laps=1, wait_ms=8000, timeout=9)
                 except OSError:
                     continue
                 first = time.monotonic() - begin if status == 200 else None
@@ -124,8 +126,9 @@ def node_killed(ring, count):
         cluster.wait_rolled_out(240)
         agreed = ring.live.wait_agreed(cluster, count, back, 120)
     ring.report.row(f"{lost} of {count} pods died with a node: a message goes round", first is not None and first < 15,
-                    "not within 30 s" if first is None else f"{first:.1f} s after the node was killed")
-    ring.report.row("the node is back: all views agree", agreed < 150, f"{agreed:.1f} s after its start ({down:.0f} s down)")
+                    "not within 30 s" if first is None else f"{first:.1f} s after the node was killed ({tries} tries)")
+    figure = f"{agreed:.1f} s after its start" if agreed > 0 else "none had to change since"
+    ring.report.row("the node is back: all views agree", agreed < 150, f"{figure} ({down:.0f} s down)")
     ring.verify(check, load.ids, load)
 
 
