@@ -75,7 +75,14 @@ class Browser:
         return self.run("const e = document.querySelector(arguments[0]); return e && e.textContent", selector)
 
     def click(self, selector):
-        self.call("POST", f"{self.session}/element/{self.find(selector)}/click")
+        """A live page may draw the element anew between finding and clicking it: then once more."""
+        start = time.monotonic()
+        while True:
+            try:
+                return self.call("POST", f"{self.session}/element/{self.find(selector)}/click")
+            except AssertionError as wrong:
+                if "stale element" not in str(wrong) or time.monotonic() - start > PATIENCE_S:
+                    raise
 
     def type(self, selector, text):
         element = self.find(selector)
