@@ -17,7 +17,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "sim/mutations.h"
+#include "support/sim_mutations.h"
 #include "sim/scenario.h"
 
 namespace {

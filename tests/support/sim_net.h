@@ -114,6 +114,7 @@ class SimNet {
   std::function<Fate(const FrameInfo&)> filter;  ///< empty: everything passes
   /// Frames that the filter held go on, in the order of sending, past any filter.
   void release_held();
+  void release_held(Pid from, Host to);
   [[nodiscard]] std::size_t held_frames() const { return held_frames_.size(); }
 
   // ---- names
@@ -151,6 +152,7 @@ class SimNet {
   [[nodiscard]] std::string name_of(EnvelopeId id) const;    ///< "C#4"
   [[nodiscard]] std::vector<Pid> live() const;
   [[nodiscard]] Oracle& oracle() { return *oracle_; }
+  [[nodiscard]] const Oracle& oracle() const { return *oracle_; }
   [[nodiscard]] const NetOptions& options() const { return options_; }
   [[nodiscard]] const std::optional<Failure>& failure() const { return failure_; }
   void fail(std::string invariant, std::string text);
@@ -233,6 +235,7 @@ class SimNet {
   };
   struct HeldFrame {
     Pid from = 0;
+    Host to = 0;
     std::uint32_t number = 0;
     bool to_dialler = false;
     Bytes bytes;
@@ -263,6 +266,7 @@ class SimNet {
   void hang_up(Pid pid, LinkId link);
   void connect(std::uint32_t connection);
   void transmit(Pid pid, std::uint32_t number, bool to_dialler, Bytes bytes, bool filtered);
+  void release(HeldFrame& held);
   void send_datagram(Host from, Host to, bool to_dialler, Bytes bytes);
   void arrive_datagram(Plan& plan);
   [[nodiscard]] bool find_connection(Process& reader, Item& item);

@@ -171,7 +171,7 @@ void SimNet::transmit(Pid pid, std::uint32_t number, bool to_dialler, Bytes byte
     AnyFrame frame;
     if (read_frame(bytes, frame)) {
       const Fate fate = filter({pid, to, to_dialler, &frame});
-      if (fate == Fate::hold) held_frames_.push_back({pid, number, to_dialler, bytes});
+      if (fate == Fate::hold) held_frames_.push_back({pid, to, number, to_dialler, bytes});
       if (fate != Fate::pass) {
         if (tracing())
           trace_frame(pid, to, to_dialler, bytes, fate == Fate::hold ? "held" : "dropped");
@@ -193,10 +193,26 @@ void SimNet::transmit(Pid pid, std::uint32_t number, bool to_dialler, Bytes byte
 }
 
 void SimNet::release_held() {
+  for (HeldFrame& held : std::exchange(held_frames_, {})) release(held);
+}
+
+void SimNet::release_held(Pid from, Host to) {
   for (HeldFrame& held : std::exchange(held_frames_, {})) {
-    if (alive(held.from))
-      transmit(held.from, held.number, held.to_dialler, std::move(held.bytes), false);
+    if (held.from == from && held.to == to) {
+      release(held);
+    } else {
+      held_frames_.push_back(std::move(held));
+    }
   }
+}
+
+void SimNet::release(HeldFrame& held) {
+  if (options_.lane == Lane::datagram) {  // it was under way, whatever became of its sender
+    if (tracing()) trace_frame(held.from, held.to, held.to_dialler, held.bytes, "at last ->");
+    return send_datagram(host(held.from), held.to, held.to_dialler, std::move(held.bytes));
+  }
+  if (alive(held.from))
+    transmit(held.from, held.number, held.to_dialler, std::move(held.bytes), false);
 }
 
 // ---- the stream lane
