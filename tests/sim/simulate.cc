@@ -17,8 +17,8 @@
 
 #include <CLI/CLI.hpp>
 
-#include "support/sim_mutations.h"
 #include "sim/scenario.h"
+#include "support/sim_mutations.h"
 
 namespace {
 

@@ -246,7 +246,9 @@ void Oracle::check_budgets(Pid pid, Watch& its, const Counters& now) {
   if (now.transit_shed_full != its.last.transit_shed_full && now.completed == its.last.completed &&
       now.expired == its.last.expired && now.frames_received - its.last.frames_received == 1 &&
       std::max(used, its.queue_last) < settings.queue &&
-      std::max(bytes, its.queue_bytes_last) + 2048 < settings.queue_bytes) {
+      std::max(bytes, its.queue_bytes_last) + 4096 <
+          settings.queue_bytes)  // the largest, late in a lap
+  {
     net_.fail("shed_with_room", net_.name(pid) + " turned an envelope away with " +
                                     std::to_string(used) + " of " + std::to_string(settings.queue) +
                                     " in its queue");
