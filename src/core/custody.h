@@ -51,26 +51,32 @@ struct Held {
   }
 };
 
-/// A slab: indices stay, entries are reused with their buffers.
+/// A slab: indices stay, entries are reused with their buffers. The buffers of free entries are
+/// kept up to kKeptBytesMax, so that a burst of large envelopes does not keep its memory.
 class Custody {
  public:
+  static constexpr std::size_t kKeptBytesMax = 16 * 1024 * 1024;
+
   [[nodiscard]] std::uint32_t take() {
     ++size_;
-    if (!free_.empty()) {
-      const std::uint32_t index = free_.back();
-      free_.pop_back();
+    for (std::vector<std::uint32_t>* free : {&free_, &free_bare_}) {
+      if (free->empty()) continue;
+      const std::uint32_t index = free->back();
+      free->pop_back();
+      kept_bytes_ -= entries_[index].envelope.tail.capacity();
       return index;
     }
     entries_.emplace_back();
     return static_cast<std::uint32_t>(entries_.size() - 1);
   }
   void give_back(std::uint32_t index) {
-    constexpr std::size_t kBufferKept = 4096;  // a rare large envelope does not keep its memory
     Held& held = entries_[index];
     std::string tail = std::move(held.envelope.tail);
     std::vector<Waiter> waiters = std::move(held.waiters);
-    if (tail.capacity() > kBufferKept) tail = {};
     tail.clear();
+    const bool keep = kept_bytes_ + tail.capacity() <= kKeptBytesMax;
+    if (!keep) std::string{}.swap(tail);  // an assignment would keep it
+    kept_bytes_ += tail.capacity();
     waiters.clear();
     held.envelope.detours.clear();
     held.state = Held::State::free;
@@ -79,7 +85,7 @@ class Custody {
     held.attempt = 0;
     held.envelope.tail = std::move(tail);
     held.waiters = std::move(waiters);
-    free_.push_back(index);
+    (keep ? free_ : free_bare_).push_back(index);
     --size_;
   }
   [[nodiscard]] Held& operator[](std::uint32_t index) { return entries_[index]; }
@@ -88,9 +94,11 @@ class Custody {
   [[nodiscard]] std::uint32_t slots() const { return static_cast<std::uint32_t>(entries_.size()); }
 
  private:
-  std::deque<Held> entries_;  // a deque: references stay good while it grows
-  std::vector<std::uint32_t> free_;
+  std::deque<Held> entries_;              // a deque: references stay good while it grows
+  std::vector<std::uint32_t> free_;       // with a buffer to be used again
+  std::vector<std::uint32_t> free_bare_;  // without
   std::size_t size_ = 0;
+  std::size_t kept_bytes_ = 0;  // capacity of the tails of free entries
 };
 
 }  // namespace podring
