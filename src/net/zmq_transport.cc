@@ -138,15 +138,18 @@ void ZmqTransport::open(LinkId id, Link& link, Address to) {
   const bool from_own = !options_.bind.is_unspecified() && options_.bind.is_v4() == to.is_v4();
   link.dealer.connect("tcp://" + (from_own ? endpoint(options_.bind, 0) + ";" : std::string{}) +
                       endpoint(to, options_.dial_port));
-  const auto watch = [&](zmq::socket_t& socket) {
+  const auto watch = [&](zmq::socket_t& socket, bool is_monitor) {
     const int fd = socket.get(zmq::sockopt::fd);
-    loop_.watch(fd, EPOLLIN, [this, id](std::uint32_t) {
-      if (const auto found = links_.find(id); found != links_.end()) read_later(id, *found->second);
+    loop_.watch(fd, EPOLLIN, [this, id, is_monitor](std::uint32_t) {
+      const auto found = links_.find(id);
+      if (found == links_.end()) return;
+      read_later(id, *found->second);
+      if (is_monitor) found->second->events_to_read = true;
     });
     return fd;
   };
-  link.monitor_fd = watch(link.monitor);
-  link.dealer_fd = watch(link.dealer);
+  link.monitor_fd = watch(link.monitor, true);
+  link.dealer_fd = watch(link.dealer, false);
 }
 
 void ZmqTransport::close(Link& link) {
@@ -218,7 +221,7 @@ bool ZmqTransport::may_wait() {
     const auto found = links_.find(id);
     if (found == links_.end()) return true;
     Link& link = *found->second;
-    link.to_read = link.failed || readable(link.monitor) || readable(link.dealer);
+    link.to_read = link.failed || link.events_to_read || readable(link.dealer);
     return !link.to_read;
   });
   return links_to_read_.empty();
@@ -307,6 +310,7 @@ ZmqTransport::Got ZmqTransport::receive_link(LinkId id, Link& link, TransportSin
 }
 
 ZmqTransport::Got ZmqTransport::receive_events(LinkId id, Link& link, TransportSink& sink) {
+  if (!std::exchange(link.events_to_read, false)) return Got::all;
   bool broken = false;
   while (receive_part(link.monitor, part_)) {
     const std::optional<MonitorEvent> event = monitor_event(link.monitor, part_);

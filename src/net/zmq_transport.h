@@ -52,8 +52,9 @@ class ZmqTransport final : public Transport {
     int dealer_fd = -1;
     int monitor_fd = -1;
     bool connected = false;
-    bool to_read = false;  ///< in links_to_read_
-    bool failed = false;   ///< could not even be opened
+    bool to_read = false;        ///< in links_to_read_
+    bool events_to_read = true;  ///< the monitor's descriptor has told
+    bool failed = false;         ///< could not even be opened
   };
   enum class Got : std::uint8_t { all, more, broken };
 
