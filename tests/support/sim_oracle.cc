@@ -35,6 +35,7 @@ void Oracle::on_gone(Pid pid) {
     std::erase(state.holders, pid);
     const std::uint64_t place = gone.places[static_cast<int>(state.rules.copies_on)];
     if (!contains(state.debts, place)) state.debts.push_back(place);
+    state.dead.push_back(net_.peer(pid).self().boot);
     if (state.debts.size() >= state.rules.copies || !state.confirmed) state.excused = true;
     state.dirty = true;
     state.dirty_before = net_.acks_under_way().next();
@@ -97,6 +98,15 @@ bool Oracle::is_dirty(EnvelopeId id, const IdState& state) const {
   return false;
 }
 
+bool Oracle::is_noticed(const IdState& state) const {
+  for (const Pid pid : net_.live()) {
+    for (const LinkStatus& link : net_.status(pid).links) {
+      if (link.up && link.identity && contains(state.dead, link.identity->boot)) return false;
+    }
+  }
+  return true;
+}
+
 /// When no ack is under way, what a holder believes is what its successor would say.
 void Oracle::check_beliefs(EnvelopeId id, const IdState& state) {
   for (const Pid holder : state.holders) {
@@ -131,11 +141,14 @@ void Oracle::evaluate() {
       if (state.dirty || was_dirty) {
         state.dirty_before = net_.acks_under_way().next();
       } else if (net_.acks_under_way().oldest() >= state.dirty_before) {
-        paid = places_of(state, false) >= state.rules.copies;
+        paid = places_of(state, false) >= state.rules.copies && is_noticed(state);
       }
     }
     if (paid) {
-      if (!state.holders.empty()) state.debts.clear();
+      if (!state.holders.empty()) {
+        state.debts.clear();
+        state.dead.clear();
+      }
       repairing_[i] = repairing_.back();
       repairing_.pop_back();
     } else {
@@ -151,7 +164,9 @@ void Oracle::after_step() {
 }
 
 void Oracle::check_copies(EnvelopeId id, const IdState& state) {
-  if (!state.confirmed || state.ended()) return;
+  // After as many failures at one moment as make a loss allowed, a peer that let go before them may
+  // still say `safe` to a branch that was left behind: what it knew of is gone.
+  if (!state.confirmed || state.ended() || state.excused) return;
   const std::size_t places = places_of(state, true);
   if (places >= state.rules.copies) return;
   net_.fail(state.holders.empty() ? "lost" : "copies",
@@ -244,7 +259,8 @@ void Oracle::check_budgets(Pid pid, Watch& its, const Counters& now) {
                                  std::to_string(settings.queue_bytes) + " bytes in its queue");
   }
   if (now.transit_shed_full != its.last.transit_shed_full && now.completed == its.last.completed &&
-      now.expired == its.last.expired && now.frames_received - its.last.frames_received == 1 &&
+      now.expired == its.last.expired && now.let_go == its.last.let_go &&
+      now.frames_received - its.last.frames_received == 1 &&
       std::max(used, its.queue_last) < settings.queue &&
       std::max(bytes, its.queue_bytes_last) + 4096 <
           settings.queue_bytes)  // the largest, late in a lap

@@ -4,9 +4,9 @@
 // "The same moment" of proto-docs/delivery.md, section 1, is made exact like this. When a process
 // dies holding an id, its place (boot id, or node) is a *debt* of that id. The debts of an id are
 // paid when every live holder of it that had handed it to a dead one has handed it to another that
-// says `received`, no live holder counts a dead one, every ack sent while that was not so has been
-// read or is lost, and `copies` places hold it. At every moment then, for every id confirmed as
-// safe and not ended: holders' places + debts >= copies.
+// says `received`, every live peer has noticed the death, no live holder counts a dead one, every
+// ack sent while that was not so has been read or is lost, and `copies` places hold it. At every
+// moment then, for every id confirmed as safe and not ended: holders' places + debts >= copies.
 #pragma once
 
 #include <cstdint>
@@ -42,6 +42,7 @@ struct IdState {
   bool first_end_plain = false;
   std::vector<Pid> holders;          ///< live
   std::vector<std::uint64_t> debts;  ///< places
+  std::vector<BootId> dead;          ///< whose debts those are
   bool dirty = false;                ///< a live holder believes in a dead one, or in old words
   std::uint64_t dirty_before = 0;    ///< acks numbered below were sent on what was not true
   [[nodiscard]] bool ended() const { return completed + expired > 0; }
@@ -94,6 +95,8 @@ class Oracle {
   void evaluate();
   void check_beliefs(EnvelopeId id, const IdState& state);
   [[nodiscard]] bool has_had(Pid peer, EnvelopeId id, Pid from, std::uint32_t lap) const;
+  /// No live peer believes that its link to one of the dead is up.
+  [[nodiscard]] bool is_noticed(const IdState& state) const;
   [[nodiscard]] bool is_dirty(EnvelopeId id, const IdState& state) const;
   [[nodiscard]] std::size_t places_of(const IdState& state, bool with_debts) const;
   [[nodiscard]] Watch& watch(Pid pid) { return watches_[static_cast<std::size_t>(pid)]; }
