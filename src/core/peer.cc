@@ -576,6 +576,13 @@ std::optional<HeldStatus> Peer::held_status(EnvelopeId id) const {
     status.stage = held.received ? HeldStatus::Stage::received : HeldStatus::Stage::sent;
     status.successor = state_->link_by_id(held.link)->remote.boot;
   }
+  for (const State::Inbound& session : state_->inbound) {
+    for (std::uint64_t n = session.window.base(); session.used && n < session.window.end(); ++n) {
+      const State::InSlot& slot = session.window.at(n);
+      if (slot.known && slot.has_word && slot.held == record->held && slot.word != Word::received)
+        status.said_safe = true;
+    }
+  }
   return status;
 }
 

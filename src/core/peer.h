@@ -164,6 +164,7 @@ struct HeldStatus {
   BootId successor;           ///< sent, received: whom it was handed to
   std::uint8_t named_count = 0;
   std::uint64_t named[2] = {0, 0};  ///< places other than one's own that are counted
+  bool said_safe = false;           ///< to a dialler that has not let go yet: that word stays
 };
 
 class Peer {

@@ -161,6 +161,8 @@ void Peer::State::say_hello(Link& link) {
 }
 
 void Peer::State::on_hello_answer(Link& link, const HelloFrame& hello) {
+  if (link.is_up() && hello.answer && hello.identity.boot != link.remote.boot)
+    return lose(link, LinkDownReason::broken, "another process answers from there");
   if (link.state != Link::State::greeting || !hello.answer) return;
   const std::uint8_t version = std::min(hello.version_max, settings.version_max);
   if (hello.ring != settings.ring) {
@@ -600,6 +602,10 @@ bool Peer::State::evict_inbound() {
 
 void Peer::State::on_peer_leaving(Address address, BootId boot) {
   if (address == self.address) return;
+  // The last words of the one that sat there before say nothing of the one that answers now.
+  if (const Link* link = link_to(address);
+      link != nullptr && link->is_up() && link->remote.boot != boot)
+    return;
   Health& known = health[address];
   if (known.boot.value != 0 && known.boot != boot) known = Health{};
   known.boot = boot;

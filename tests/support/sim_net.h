@@ -151,6 +151,8 @@ class SimNet {
   [[nodiscard]] std::string name_of(Address address) const;  ///< of the host: "C"
   [[nodiscard]] std::string name_of(EnvelopeId id) const;    ///< "C#4"
   [[nodiscard]] std::vector<Pid> live() const;
+  /// The stream lane: a connection that `dialler` opened to `acceptor` is whole at both ends.
+  [[nodiscard]] bool connected(Pid dialler, Pid acceptor) const;
   [[nodiscard]] Oracle& oracle() { return *oracle_; }
   [[nodiscard]] const Oracle& oracle() const { return *oracle_; }
   [[nodiscard]] const NetOptions& options() const { return options_; }

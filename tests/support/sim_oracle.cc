@@ -83,6 +83,13 @@ bool Oracle::is_dirty(EnvelopeId id, const IdState& state) const {
         return true;
     }
     if (status->attempt >= 1 && status->stage == Stage::queued) return true;
+    // Somebody was told `safe` and has not read it: it will be told so again, whatever became
+    // since.
+    if (status->said_safe) return true;
+    // A branch that was left behind: somebody ahead has had it, let go, and will say so.
+    for (const Pid other : net_.live()) {
+      if (!contains(state.holders, other) && has_had(other, id, holder, status->lap)) return true;
+    }
     if (status->attempt >= 2 && status->stage == Stage::sent) return true;
     for (int i = 0; i < status->named_count; ++i) {
       const std::uint64_t named = status->named[i];
@@ -113,7 +120,7 @@ void Oracle::check_beliefs(EnvelopeId id, const IdState& state) {
     const std::optional<HeldStatus> status = net_.peer(holder).held_status(id);
     if (!status || status->stage != HeldStatus::Stage::received) continue;
     const Pid successor = net_.pid_of(status->successor);
-    if (successor < 0 || !net_.alive(successor)) continue;
+    if (successor < 0 || !net_.alive(successor) || !net_.connected(holder, successor)) continue;
     const std::optional<HeldStatus> next = net_.peer(successor).held_status(id);
     if (!next || next->stage == HeldStatus::Stage::logging) continue;
     for (int i = 0; i < status->named_count; ++i) {

@@ -277,6 +277,13 @@ void SimNet::close_connections_of(Pid pid, Death death) {
   }
 }
 
+bool SimNet::connected(Pid dialler, Pid acceptor) const {
+  return std::any_of(connections_.begin(), connections_.end(), [&](const Connection& connection) {
+    return connection.dialler == dialler && connection.acceptor == acceptor && connection.open &&
+           process(acceptor).routes.contains(connection.route);
+  });
+}
+
 void SimNet::break_connections(Host a, Host b) {
   if (tracing()) say("connections between " + host_name(a) + " and " + host_name(b) + " break");
   for (std::uint32_t index = 0; index < connections_.size(); ++index) {
