@@ -17,6 +17,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "sim/long_ring.h"
 #include "sim/scenario.h"
 #include "support/sim_mutations.h"
 
@@ -59,6 +60,7 @@ struct Command {
   bool keep_going = false;
   std::uint64_t number = 0;
   std::string mutation = "none";
+  int ring = 0;
 };
 
 void record(Shared& shared, std::uint64_t number, const std::string& text) {
@@ -181,6 +183,20 @@ int run_one(const Command& command, Mutation mutation) {
   return 1;
 }
 
+int run_ring(const Command& command) {
+  const LongRingResult result = run_long_ring({.peers = command.ring});
+  std::printf(
+      "ring of %d: formed in %.1f s of CPU time; %llu messages, %llu hops; CPU time of core and "
+      "simulator together: "
+      "%.0f ns a hop, %.0f ns a turn; at most %llu links at a peer\n",
+      command.ring, result.formed_cpu_s, static_cast<unsigned long long>(result.messages),
+      static_cast<unsigned long long>(result.hops), result.cpu_ns_per_hop, result.cpu_ns_per_turn,
+      static_cast<unsigned long long>(result.links_most));
+  if (!result.failure) return 0;
+  std::printf("FAILED: %s: %s\n", result.failure->invariant.c_str(), result.failure->text.c_str());
+  return 1;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -193,6 +209,9 @@ int main(int argc, char** argv) {
   app.add_option("--jobs", command.jobs, "processes")->check(CLI::Range(1, kJobsMax));
   app.add_flag("--large", command.large, "8 to 40 peers instead of 2 to 7");
   app.add_flag("--keep-going", command.keep_going, "do not stop at the first failure");
+  app.add_option("--ring", command.ring,
+                 "one calm ring of so many peers, and what a hop costs in it")
+      ->check(CLI::Range(3, 20'000));
   app.add_option("--mutation", command.mutation, "break the protocol like this");
   CLI11_PARSE(app, argc, argv);
   const std::optional<Mutation> mutation = mutation_named(command.mutation);
@@ -202,5 +221,6 @@ int main(int argc, char** argv) {
     for (const NamedMutation& known : kMutations) std::fprintf(stderr, "  %s\n", known.name);
     return 2;
   }
+  if (command.ring != 0) return run_ring(command);
   return command.number != 0 ? run_one(command, *mutation) : run_many(command, *mutation);
 }

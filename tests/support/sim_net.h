@@ -54,6 +54,7 @@ struct NetOptions {
   bool names = false;        ///< peers ask the simulated DNS; off: tests answer by hand
   bool check_peers = true;   ///< Peer::check_invariants() after every turn
   bool check_steps = true;   ///< every hand-over goes to the next of the view that is not down
+  bool check_traces = true;  ///< every trace at every visit: costs a hop its length
   std::function<void(const std::string&)> trace;  ///< a line for everything that happens
 };
 

@@ -105,7 +105,7 @@ void Oracle::on_visit(Pid pid, const Visited& visit) {
       (head.limit_kind == LimitKind::hops ? head.hop : head.lap) > head.limit) {
     net_.fail("rules", net_.name_of(head.id) + " goes on beyond its limit");
   }
-  check_trace(pid, visit.envelope, visit.sender);
+  if (net_.options().check_traces) check_trace(pid, visit.envelope, visit.sender);
 }
 
 /// The names before this peer, in order; the lap recounted from their addresses.
