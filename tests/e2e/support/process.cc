@@ -185,7 +185,7 @@ double Process::cpu_seconds() const {
   std::string text;
   std::getline(stat, text);
   std::size_t at = text.rfind(')');
-  for (int field = 2; field < 13 && at != std::string::npos; ++field) at = text.find(' ', at + 1);
+  for (int field = 2; field < 14 && at != std::string::npos; ++field) at = text.find(' ', at + 1);
   if (at == std::string::npos) return 0;
   std::size_t used = 0;
   const std::string rest = text.substr(at + 1);

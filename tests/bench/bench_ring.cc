@@ -1,0 +1,388 @@
+// A ring of 3 podring processes beside the same ring made of libzmq alone (bench_bare_peer), in
+// turns on the same machine: hops per second, time per hop, CPU time per hop; and what memory a
+// full ring takes.
+//
+//   bench_ring               a few minutes; bench_ring --help for what can be varied
+//   bench_ring --smoke       a few seconds, to see that it works
+//
+// A hop is timed from the arrival at one peer to the arrival at the next, as the peers' own clocks
+// (one machine, one clock) say it in the trace.
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "bench/figures.h"
+#include "bench/ring_load.h"
+#include "e2e/support/ring.h"
+#include "net/loopback.h"
+
+namespace {
+
+using namespace std::chrono_literals;
+using namespace podring;         // NOLINT(google-build-using-namespace): main() of this program
+using namespace podring::bench;  // NOLINT(google-build-using-namespace)
+using e2e::Process;
+using e2e::TestRing;
+
+constexpr std::size_t kPeers = 3;
+constexpr auto kFormedWithin = 20s;
+constexpr std::size_t kOverFull = kPeers * 1200;  // queues of 1,024
+
+struct Options {
+  std::vector<int> copies{2, 1, 3};
+  std::size_t in_flight = 1000;
+  std::size_t bytes = 256;
+  std::uint32_t hops = 100;
+  int repetitions = 5;
+  int warm_up_ms = 1000;
+  int measure_ms = 3000;
+  bool json = false;
+  bool smoke = false;
+};
+
+/// What several runs of the same thing gave.
+struct Series {
+  std::string name;
+  std::size_t in_flight = 0;
+  std::vector<double> hops_per_s;
+  std::vector<double> p50_us;
+  std::vector<double> p99_us;
+  std::vector<double> cpu_s_per_million;
+
+  void add(std::uint64_t hops, double seconds, double cpu_seconds, const HopTimes& times) {
+    const auto made = static_cast<double>(std::max<std::uint64_t>(hops, 1));
+    hops_per_s.push_back(static_cast<double>(hops) / seconds);
+    p50_us.push_back(times.quantile(0.5));
+    p99_us.push_back(times.quantile(0.99));
+    cpu_s_per_million.push_back(cpu_seconds * 1e6 / made);
+  }
+};
+
+double seconds_since(std::chrono::steady_clock::time_point begin) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+class DevNull {
+ public:
+  ~DevNull() { ::close(fd_); }
+  [[nodiscard]] int fd() const { return fd_; }
+
+ private:
+  int fd_ = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
+};
+
+/// Lines go to /dev/null: whoever reads them takes time that is not the ring's.
+class PodringRing {
+ public:
+  explicit PodringRing(int copies) : ring_{kPeers, flags(copies)} {
+    for (std::size_t n = 1; n <= kPeers; ++n) ring_.start(n, {}, {.output = null_.fd()});
+    if (!ring_.closed(kFormedWithin)) throw std::runtime_error{"the ring did not close"};
+  }
+  [[nodiscard]] static LoadOptions load(std::size_t in_flight, std::size_t bytes) {
+    LoadOptions options;
+    for (std::size_t n = 1; n <= kPeers; ++n) {
+      options.peers.push_back(loopback(static_cast<std::uint32_t>(n)));
+    }
+    options.port = e2e::kRingPort;
+    options.in_flight = in_flight;
+    options.bytes = bytes;
+    return options;
+  }
+  [[nodiscard]] double cpu_seconds() {
+    double sum = 0;
+    for (std::size_t n = 1; n <= kPeers; ++n) sum += ring_.peer(n).cpu_seconds();
+    return sum;
+  }
+  [[nodiscard]] std::vector<double> resident_mib() {
+    std::vector<double> each;
+    for (std::size_t n = 1; n <= kPeers; ++n) {
+      each.push_back(static_cast<double>(ring_.peer(n).resident_kib()) / 1024);
+    }
+    return each;
+  }
+
+ private:
+  static std::vector<std::string> flags(int copies) {
+    return {
+        "--copies", std::to_string(copies), "--log-hops", "false", "--seed-on-start", "0", "--ring",
+        "podring"};
+  }
+  DevNull null_;
+  TestRing ring_;
+};
+
+void run_podring(const Options& options, int copies, Series& series) {
+  PodringRing ring{copies};
+  LoadOptions load_options = PodringRing::load(series.in_flight, options.bytes);
+  load_options.limit = options.hops;
+  RingLoad load{load_options};
+  (void)load.run_for(std::chrono::milliseconds{options.warm_up_ms});
+  const double cpu_before = ring.cpu_seconds();
+  const auto begin = std::chrono::steady_clock::now();
+  const RingLoad::Done done = load.run_for(std::chrono::milliseconds{options.measure_ms});
+  const double seconds = seconds_since(begin);
+  series.add(done.completed * options.hops, seconds, ring.cpu_seconds() - cpu_before,
+             done.hop_times);
+}
+
+class BareRing {
+ public:
+  BareRing(std::size_t in_flight, std::size_t bytes) {
+    const auto endpoint = [](std::size_t n) {
+      return "tcp://" + e2e::address(n % kPeers + 1) + ":" + std::to_string(e2e::kRingPort);
+    };
+    for (std::size_t n = 0; n < kPeers; ++n) {
+      const std::size_t share = (in_flight + n) / kPeers;
+      peers_.push_back(std::make_unique<Process>(
+          e2e::program("bench_bare_peer"),
+          std::vector<std::string>{endpoint(n), endpoint(n + 1), std::to_string(share),
+                                   std::to_string(bytes)}));
+    }
+    for (const auto& peer : peers_) {
+      if (!peer->wait_for_lines("ready", 1, kFormedWithin)) {
+        throw std::runtime_error{"bench_bare_peer did not start"};
+      }
+    }
+  }
+  [[nodiscard]] double cpu_seconds() {
+    double sum = 0;
+    for (const auto& peer : peers_) sum += peer->cpu_seconds();
+    return sum;
+  }
+  /// Since the last call.
+  [[nodiscard]] HopTimes hop_times() {
+    HopTimes times;
+    for (const auto& peer : peers_) peer->signal(SIGUSR1);
+    ++asked_;
+    for (const auto& peer : peers_) {
+      const bool told =
+          e2e::eventually([&] { return peer->lines().size() == 1 + asked_; }, kFormedWithin);
+      if (!told) throw std::runtime_error{"bench_bare_peer does not answer"};
+      times.add_text(peer->lines().back());
+    }
+    return times;
+  }
+
+ private:
+  std::vector<std::unique_ptr<Process>> peers_;
+  std::size_t asked_ = 0;
+};
+
+void run_bare(const Options& options, Series& series) {
+  BareRing ring{series.in_flight, std::max(options.bytes, sizeof(std::int64_t))};
+  std::this_thread::sleep_for(std::chrono::milliseconds{options.warm_up_ms});
+  const auto begin = std::chrono::steady_clock::now();
+  (void)ring.hop_times();
+  const double cpu_before = ring.cpu_seconds();
+  std::this_thread::sleep_for(std::chrono::milliseconds{options.measure_ms});
+  const double seconds = seconds_since(begin);
+  const double cpu = ring.cpu_seconds() - cpu_before;
+  const HopTimes times = ring.hop_times();
+  series.add(times.total(), seconds, cpu, times);
+}
+
+struct Memory {
+  std::size_t bytes = 0;  ///< of each message
+  std::vector<double> idle_mib;
+  std::vector<double> full_mib;  ///< the highest seen of each peer
+  std::uint64_t refused = 0;     ///< seeds, once it was full
+};
+
+/// Seeds until every peer refuses, and keeps it so.
+Memory run_full(const Options& options, std::size_t bytes) {
+  Memory memory;
+  memory.bytes = bytes;
+  PodringRing ring{2};
+  memory.idle_mib = memory.full_mib = ring.resident_mib();
+  LoadOptions load_options = PodringRing::load(kOverFull, bytes);
+  load_options.seeds_at_once = 16;
+  load_options.limit_kind = LimitKind::laps;
+  load_options.limit = kLapsMax;
+  RingLoad load{load_options};
+  const auto until = std::chrono::steady_clock::now() +
+                     std::chrono::milliseconds{options.warm_up_ms + options.measure_ms};
+  while (std::chrono::steady_clock::now() < until) {
+    memory.refused += load.run_for(100ms).refused;
+    const std::vector<double> now = ring.resident_mib();
+    for (std::size_t i = 0; i < now.size(); ++i) {
+      memory.full_mib[i] = std::max(memory.full_mib[i], now[i]);
+    }
+  }
+  return memory;
+}
+
+/// From the start of the process to its `ready` line, in ms.
+double start_ms() {
+  TestRing ring{1};
+  const auto begin = std::chrono::steady_clock::now();
+  ring.start(1);
+  if (!ring.peer(1).wait_for_lines(R"("event":"ready")", 1, kFormedWithin)) {
+    throw std::runtime_error{"podring did not get ready"};
+  }
+  return seconds_since(begin) * 1e3;
+}
+
+struct Results {
+  std::vector<Series> loaded;  ///< the bare ring first
+  std::vector<Series> lone;    ///< the same with one envelope in flight
+  std::vector<Memory> full;
+  std::vector<double> start_ms;
+};
+
+Results measure(const Options& options) {
+  Results results;
+  const auto series_of = [&](std::size_t in_flight) {
+    std::vector<Series> all{{"bare libzmq", in_flight, {}, {}, {}, {}}};
+    for (const int copies : options.copies) {
+      all.push_back({"podring, copies " + std::to_string(copies), in_flight, {}, {}, {}, {}});
+    }
+    return all;
+  };
+  results.loaded = series_of(options.in_flight);
+  results.lone = series_of(1);
+  for (int i = 0; i < options.repetitions; ++i) {
+    for (std::vector<Series>* all : {&results.loaded, &results.lone}) {
+      run_bare(options, all->front());
+      for (std::size_t k = 0; k < options.copies.size(); ++k) {
+        run_podring(options, options.copies[k], (*all)[k + 1]);
+      }
+    }
+    results.start_ms.push_back(start_ms());
+  }
+  for (const std::size_t bytes : {std::size_t{256}, std::size_t{16 * 1024}}) {
+    results.full.push_back(run_full(options, bytes));
+  }
+  return results;
+}
+
+void print_all(const std::vector<Series>& all, bool with_throughput) {
+  const Series& bare = all.front();
+  const auto row = [&](const Series& series, std::vector<double> Series::*values,
+                       const char* unit) {
+    char text[64];
+    std::snprintf(text, sizeof text, "%-18s %5.2f x bare", unit,
+                  median(series.*values) / std::max(median(bare.*values), 1e-9));
+    print(series.name, series.*values, &series == &bare ? unit : text);
+  };
+  if (with_throughput) {
+    for (const Series& series : all) row(series, &Series::hops_per_s, "hops/s");
+    for (const Series& series : all) row(series, &Series::cpu_s_per_million, "CPU s/million hops");
+  }
+  for (const Series& series : all) row(series, &Series::p50_us, "us a hop, median");
+  for (const Series& series : all) row(series, &Series::p99_us, "us a hop, p99");
+}
+
+void print_text(const Options& options, const Results& results) {
+  std::printf("ring of %zu, %zu B, %zu in flight, %u hops each; %d repetitions of %d ms\n", kPeers,
+              options.bytes, options.in_flight, options.hops, options.repetitions,
+              options.measure_ms);
+  print_head();
+  print_all(results.loaded, true);
+  std::printf("\nthe same, 1 in flight\n");
+  print_all(results.lone, false);
+  std::printf("\n");
+  print("start to ready", results.start_ms, "ms");
+  for (const Memory& memory : results.full) {
+    const std::string what = " with messages of " + std::to_string(memory.bytes) + " B";
+    print("RSS, idle", memory.idle_mib, "MiB a peer");
+    print("RSS, ring full" + what, memory.full_mib, "MiB a peer");
+  }
+}
+
+std::string json_of(const std::vector<double>& values) {
+  std::string text = "[";
+  for (const double value : values) {
+    char number[32];
+    std::snprintf(number, sizeof number, "%s%.6g", text.size() > 1 ? "," : "", value);
+    text += number;
+  }
+  return text + "]";
+}
+
+void print_json(const Options& options, const Results& results) {
+  std::printf(R"({"peers":%zu,"bytes":%zu,"hops":%u,"start_ms":%s,"rings":[)", kPeers,
+              options.bytes, options.hops, json_of(results.start_ms).c_str());
+  const char* separator = "";
+  for (const std::vector<Series>* all : {&results.loaded, &results.lone}) {
+    for (const Series& series : *all) {
+      std::printf(R"(%s{"name":"%s","in_flight":%zu,"hops_per_s":%s,"p50_us":%s,"p99_us":%s,)"
+                  R"("cpu_s_per_million_hops":%s})",
+                  std::exchange(separator, ","), series.name.c_str(), series.in_flight,
+                  json_of(series.hops_per_s).c_str(), json_of(series.p50_us).c_str(),
+                  json_of(series.p99_us).c_str(), json_of(series.cpu_s_per_million).c_str());
+    }
+  }
+  std::printf(R"(],"full":[)");
+  separator = "";
+  for (const Memory& memory : results.full) {
+    std::printf(R"(%s{"bytes":%zu,"idle_mib":%s,"full_mib":%s,"refused":%llu})",
+                std::exchange(separator, ","), memory.bytes, json_of(memory.idle_mib).c_str(),
+                json_of(memory.full_mib).c_str(), static_cast<unsigned long long>(memory.refused));
+  }
+  std::printf("]}\n");
+}
+
+/// That every figure is there; nothing of how high it is.
+bool plausible(const Results& results) {
+  const auto positive = [](const std::vector<double>& values) {
+    return !values.empty() &&
+           std::all_of(values.begin(), values.end(), [](double value) { return value > 0; });
+  };
+  bool good = positive(results.start_ms);
+  for (const std::vector<Series>* all : {&results.loaded, &results.lone}) {
+    for (const Series& series : *all) {
+      good = good && positive(series.hops_per_s) && positive(series.p50_us) &&
+             positive(series.p99_us) && positive(series.cpu_s_per_million);
+    }
+  }
+  for (const Memory& memory : results.full) {
+    good = good && positive(memory.full_mib) && memory.refused > 0;
+  }
+  return good;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  CLI::App app{"A ring of 3 podring processes beside the same ring made of bare libzmq."};
+  app.add_option("--copies", options.copies, "what podring is run with, one after the other")
+      ->check(CLI::Range(1, 3))
+      ->delimiter(',');
+  app.add_option("--in-flight", options.in_flight, "messages going round at a time")
+      ->check(CLI::Range(1, 1500));
+  app.add_option("--size", options.bytes, "bytes of each message")->check(CLI::Range(8, 64 * 1024));
+  app.add_option("--hops", options.hops, "of each of podring's envelopes; bare ones never end")
+      ->check(CLI::Range(2, 500));
+  app.add_option("--repetitions", options.repetitions)->check(CLI::Range(1, 100));
+  app.add_option("--measure-ms", options.measure_ms, "of each repetition")
+      ->check(CLI::Range(100, 600'000));
+  app.add_flag("--json", options.json, "every repetition's figures, for a program");
+  app.add_flag("--smoke", options.smoke, "once, and shortly: to see that it works");
+  CLI11_PARSE(app, argc, argv);
+  if (options.smoke) {
+    options.copies = {2};
+    options.repetitions = 1;
+    options.warm_up_ms = options.measure_ms = 300;
+  }
+  try {
+    const Results results = measure(options);
+    options.json ? print_json(options, results) : print_text(options, results);
+    if (plausible(results)) return 0;
+    std::fprintf(stderr, "bench_ring: a figure is missing or not above 0\n");
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "bench_ring: %s\n", error.what());
+  }
+  return 1;
+}
