@@ -37,6 +37,7 @@ using e2e::TestRing;
 
 constexpr std::size_t kPeers = 3;
 constexpr auto kFormedWithin = 20s;
+constexpr auto kFullWithin = 20s;
 constexpr std::size_t kOverFull = kPeers * 1200;  // queues of 1,024
 
 struct Options {
@@ -212,8 +213,11 @@ Memory run_full(const Options& options, std::size_t bytes) {
   RingLoad load{load_options};
   const auto until = std::chrono::steady_clock::now() +
                      std::chrono::milliseconds{options.warm_up_ms + options.measure_ms};
-  while (std::chrono::steady_clock::now() < until) {
+  while (std::chrono::steady_clock::now() < until || memory.refused == 0) {
     memory.refused += load.run_for(100ms).refused;
+    if (std::chrono::steady_clock::now() > until + kFullWithin) {
+      throw std::runtime_error{"the ring does not get full"};
+    }
     const std::vector<double> now = ring.resident_mib();
     for (std::size_t i = 0; i < now.size(); ++i) {
       memory.full_mib[i] = std::max(memory.full_mib[i], now[i]);
@@ -333,7 +337,8 @@ void print_json(const Options& options, const Results& results) {
   std::printf("]}\n");
 }
 
-/// That every figure is there; nothing of how high it is.
+/// That every figure is there; nothing of how high it is. (CPU time is known in steps of 10 ms, so
+/// a lone envelope may seem to take none.)
 bool plausible(const Results& results) {
   const auto positive = [](const std::vector<double>& values) {
     return !values.empty() &&
@@ -343,7 +348,8 @@ bool plausible(const Results& results) {
   for (const std::vector<Series>* all : {&results.loaded, &results.lone}) {
     for (const Series& series : *all) {
       good = good && positive(series.hops_per_s) && positive(series.p50_us) &&
-             positive(series.p99_us) && positive(series.cpu_s_per_million);
+             positive(series.p99_us) &&
+             (series.in_flight == 1 || positive(series.cpu_s_per_million));
     }
   }
   for (const Memory& memory : results.full) {
@@ -374,7 +380,9 @@ int main(int argc, char** argv) {
   if (options.smoke) {
     options.copies = {2};
     options.repetitions = 1;
-    options.warm_up_ms = options.measure_ms = 300;
+    options.hops = 10;
+    options.warm_up_ms = 100;
+    options.measure_ms = 1000;
   }
   try {
     const Results results = measure(options);
