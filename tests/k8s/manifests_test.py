@@ -167,6 +167,18 @@ class Manifests(unittest.TestCase):
                     for path in rule["http"]["paths"]:
                         self.assertEqual({"name": "podring", "port": {"name": "http"}}, path["backend"]["service"])
 
+    def test_monitoring_scrapes_the_pods_and_brings_rules_and_dashboard(self):
+        found = overlay("monitoring")
+        self.assertEqual({("PodMonitor", "podring"), ("PrometheusRule", "podring"), ("ConfigMap", "podring-dashboard")}, set(found))
+        self.assertEqual({"podring"}, {one["metadata"]["namespace"] for one in found.values()})
+        pod, (container,) = self.pod(overlay("base")), self.pod(overlay("base"))["spec"]["containers"]
+        spec = found["PodMonitor", "podring"]["spec"]
+        self.assertLessEqual(spec["selector"]["matchLabels"].items(), pod["metadata"]["labels"].items())
+        self.assertIn(spec["podMetricsEndpoints"][0]["port"], [port["name"] for port in container["ports"]])
+        self.assertEqual({"prometheus.io/scrape": "true", "prometheus.io/port": "8081", "prometheus.io/path": "/metrics"},
+                         pod["metadata"]["annotations"])  # for a Prometheus without the operator
+        self.assertIn(8081, [port["containerPort"] for port in container["ports"]])
+
     def test_pods_spread_over_nodes_and_name_their_needs(self):
         for objects in self.each():
             (spread,) = self.pod(objects)["spec"]["topologySpreadConstraints"]
