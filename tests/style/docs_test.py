@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The documents: no dead link between them, and the README's configuration table is podring's own list of flags.
+"""The documents: no dead link between them, every file that they name is there, and the README's configuration table is
+podring's own list of flags.
 
     docs_test.py PODRING
 """
@@ -45,6 +46,13 @@ def dead_links(path, text):
             yield f"{path}: {target}: there is no such heading"
 
 
+def missing_files(path, text):
+    """Files named in `backticks` by their way from the top; * and a trailing / as a shell has them."""
+    for named in re.findall(r"`((?:\.ci|k8s|proto-docs|src|tests|tools)/[\w.*/-]+)`", text):
+        if not any(tree.ROOT.glob(named)):
+            yield f"{path}: there is no {named}"
+
+
 def flags_of_program(podring):
     text = subprocess.run([podring, "--help"], check=True, capture_output=True, text=True).stdout
     return set(re.findall(r"^ +(?:-\w,)?(--[a-z-]+)", text, flags=re.M)) - UNCONDITIONAL
@@ -70,6 +78,7 @@ def planted_are_caught():
     here = pathlib.Path("README.md")
     return (list(dead_links(here, "[a](no-such-file.md)")) and list(dead_links(here, "[a](#no-such-heading)"))
             and not list(dead_links(here, "[a](README.md) `[b](c)`"))
+            and list(missing_files(here, "`src/no-such.cc`")) and not list(missing_files(here, "`tests/style/docs_*`"))
             and list(check_flags({"--a"}, set())) and list(check_flags(set(), {"--a"}))
             and flags_of_table("## Configuration\n\n| flag | x |\n|--|--|\n| `--a`, `--b-c` | `--d` |\n") == {"--a", "--b-c"})
 
@@ -78,6 +87,7 @@ if __name__ == "__main__":
     if not planted_are_caught():
         sys.exit("docs: the check itself does not work")
     wrong = [line for path, text in tree.texts(".md") for line in dead_links(path, text)]
+    wrong += [line for path, text in tree.texts(".md") for line in missing_files(path, text)]
     readme = (tree.ROOT / "README.md").read_text(encoding="utf-8")
     wrong += check_flags(flags_of_program(sys.argv[1]), flags_of_table(readme))
     print("\n".join(wrong))
