@@ -13,6 +13,10 @@ if(PODRING_SANITIZE)
   add_link_options(-fsanitize=${PODRING_SANITIZE})
 endif()
 
+if(PODRING_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)  # what libFuzzer steers by
+endif()
+
 function(podring_configure target)
   target_compile_options(${target} PRIVATE ${PODRING_WARNINGS})
   target_include_directories(${target} PUBLIC ${CMAKE_SOURCE_DIR}/src)
