@@ -151,6 +151,7 @@ Duration Node::time_to_wait() {
   wake_at_ = std::min({peer_.next_deadline(), logger_.next_deadline(), names_.next_deadline(),
                        start_seeds_.next_deadline(), grace_until_});
   if (changed_) wake_at_ = std::min(wake_at_, published_at_ + kPublishEvery);
+  wake_at_ = std::max(wake_at_, now_.steady);  // a past time says `at once`, and is no lateness
   if (more_ || !transport_.may_wait()) return {};
   return std::max(wake_at_ - clock_.read().steady, Duration{});
 }

@@ -64,6 +64,12 @@ TEST_CASE("pods become ready before the service knows them, form a ring, and see
       },
       20s));
   REQUIRE(ring.stop_all());
+  for (std::size_t n = 1; n <= 3; ++n) {
+    for (const std::string& line : ring.peer(n).lines()) {
+      if (json_text(line, "event") != "lag") continue;  // a busy machine may be late, by seconds
+      CHECK(std::stoll(json_text(line, "late_us")) < 60'000'000);
+    }
+  }
   const auto [code, verdict] = ring.verify();
   INFO(verdict);
   CHECK(code == 0);
