@@ -3,7 +3,7 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
+#include <memory>
 #include <vector>
 
 #include "core/codec.h"
@@ -20,7 +20,38 @@ struct Waiter {
   std::uint64_t sequence = 0;
 };
 
-struct Held {
+/// Nearly always one, so the first has its place here and costs no look elsewhere.
+class Waiters {
+ public:
+  void add(const Waiter& waiter) {
+    if (first_.session == kNobody) {
+      first_ = waiter;
+    } else {
+      more_.push_back(waiter);
+    }
+  }
+  void clear() {
+    first_.session = kNobody;
+    more_.clear();
+  }
+  void for_each(auto&& take) const {
+    if (first_.session != kNobody) take(first_);
+    for (const Waiter& waiter : more_) take(waiter);
+  }
+  void erase_if(auto&& is_over) {
+    if (first_.session != kNobody && is_over(first_)) first_.session = kNobody;
+    std::erase_if(more_, is_over);
+  }
+
+ private:
+  static constexpr std::uint32_t kNobody = UINT32_MAX;
+  Waiter first_{kNobody, 0, 0};
+  std::vector<Waiter> more_;
+};
+
+/// What acks and the queue look at comes first: with thousands of entries each line of the cache
+/// that is touched is a miss.
+struct alignas(64) Held {
   enum class State : std::uint8_t {
     free,
     queued,   ///< waits to be sent
@@ -32,18 +63,18 @@ struct Held {
   bool in_deque = false;         ///< its index stands in a queue; stays true while a stale one does
   bool own_seed = false;         ///< seeded here and not yet confirmed as safe
   std::uint8_t named_count = 0;  ///< places other than one's own, from the successor's last word
-  std::uint64_t named[2] = {0, 0};
-  Envelope envelope;
+  End end = End::none;           ///< logging
+  std::uint32_t link = 0;        ///< sent: the link's id
+  std::uint32_t bytes = 0;       ///< counted against the queue's byte budget
+  std::uint64_t sequence = 0;    ///< sent: its number there
   TimePoint accepted;
+  std::uint64_t named[2] = {0, 0};
+  Waiters waiters;
+  Envelope envelope;
   WallTime arrived;
   Address sender;
-  std::uint32_t attempt = 0;   ///< sessions in which this hand-over was tried
-  std::uint32_t link = 0;      ///< sent: the link's id
-  std::uint64_t sequence = 0;  ///< sent: its number there
-  std::uint64_t ticket = 0;    ///< logging
-  End end = End::none;         ///< logging
-  std::uint32_t bytes = 0;     ///< counted against the queue's byte budget
-  std::vector<Waiter> waiters;
+  std::uint32_t attempt = 0;  ///< sessions in which this hand-over was tried
+  std::uint64_t ticket = 0;   ///< logging
 
   /// Takes up room in the queue: the successor has not got it yet, or its end waits for the log.
   [[nodiscard]] bool in_queue() const {
@@ -63,38 +94,46 @@ class Custody {
       if (free->empty()) continue;
       const std::uint32_t index = free->back();
       free->pop_back();
-      kept_bytes_ -= entries_[index].envelope.tail.capacity();
+      kept_bytes_ -= (*this)[index].envelope.tail.capacity();
       return index;
     }
-    entries_.emplace_back();
-    return static_cast<std::uint32_t>(entries_.size() - 1);
+    if (slots_ % kChunk == 0) chunks_.push_back(std::make_unique<Held[]>(kChunk));
+    return slots_++;
   }
   void give_back(std::uint32_t index) {
-    Held& held = entries_[index];
-    std::string tail = std::move(held.envelope.tail);
-    std::vector<Waiter> waiters = std::move(held.waiters);
+    Held& held = (*this)[index];
+    std::string& tail = held.envelope.tail;
     tail.clear();
     const bool keep = kept_bytes_ + tail.capacity() <= kKeptBytesMax;
     if (!keep) std::string{}.swap(tail);  // an assignment would keep it
     kept_bytes_ += tail.capacity();
-    waiters.clear();
+    held.waiters.clear();
     held.envelope.detours.clear();
     held.state = Held::State::free;
     held.received = held.own_seed = false;
     held.named_count = 0;
     held.attempt = 0;
-    held.envelope.tail = std::move(tail);
-    held.waiters = std::move(waiters);
     (keep ? free_ : free_bare_).push_back(index);
     --size_;
   }
-  [[nodiscard]] Held& operator[](std::uint32_t index) { return entries_[index]; }
-  [[nodiscard]] const Held& operator[](std::uint32_t index) const { return entries_[index]; }
+  [[nodiscard]] Held& operator[](std::uint32_t index) {
+    return chunks_[index / kChunk][index % kChunk];
+  }
+  [[nodiscard]] const Held& operator[](std::uint32_t index) const {
+    return chunks_[index / kChunk][index % kChunk];
+  }
+  /// Says that it is about to be looked at, so that the processor can fetch it meanwhile.
+  void prefetch(std::uint32_t index) const {
+    const auto* held = reinterpret_cast<const char*>(&(*this)[index]);
+    for (std::size_t at = 0; at < sizeof(Held); at += 64) __builtin_prefetch(held + at);
+  }
   [[nodiscard]] std::size_t size() const { return size_; }
-  [[nodiscard]] std::uint32_t slots() const { return static_cast<std::uint32_t>(entries_.size()); }
+  [[nodiscard]] std::uint32_t slots() const { return slots_; }
 
  private:
-  std::deque<Held> entries_;              // a deque: references stay good while it grows
+  static constexpr std::uint32_t kChunk = 256;
+  std::vector<std::unique_ptr<Held[]>> chunks_;  // references stay good while it grows
+  std::uint32_t slots_ = 0;
   std::vector<std::uint32_t> free_;       // with a buffer to be used again
   std::vector<std::uint32_t> free_bare_;  // without
   std::size_t size_ = 0;

@@ -10,6 +10,7 @@ namespace {
 constexpr std::size_t kHeadBytesCounted =
     160;                                   // of an envelope, beside its tail, against byte budgets
 constexpr int kSelfHandOversPerTurn = 64;  // alone: then the loop looks at its sockets again
+constexpr std::size_t kPrefetched = 6;     // entries ahead that are fetched while one is worked on
 constexpr auto kExpiryCheckEvery = std::chrono::seconds{1};
 constexpr auto kNoLinkTimeout = std::chrono::seconds{1};
 
@@ -160,7 +161,7 @@ void Peer::State::accept(std::uint32_t index, std::uint64_t sequence, Address se
   if (merge) {
     at = known->held;
     detach(custody[at]);
-    std::erase_if(custody[at].waiters, [this](const Waiter& waiter) {  // let go on their side
+    custody[at].waiters.erase_if([this](const Waiter& waiter) {  // let go on their side
       const Inbound& session = inbound[waiter.session];
       return session.generation != waiter.generation || !session.window.contains(waiter.sequence);
     });
@@ -175,7 +176,7 @@ void Peer::State::accept(std::uint32_t index, std::uint64_t sequence, Address se
   held.arrived = now.wall;
   held.sender = sender;
   if (index != kNone) {
-    held.waiters.push_back({index, inbound[index].generation, sequence});
+    held.waiters.add({index, inbound[index].generation, sequence});
     InSlot& slot = inbound[index].window.at(sequence);
     slot.known = true;
     slot.held = at;
@@ -200,7 +201,7 @@ void Peer::State::tie_duplicate(const Remembered& record, std::uint32_t index,
     return;
   }
   slot.held = record.held;
-  custody[record.held].waiters.push_back(waiter);
+  custody[record.held].waiters.add(waiter);
   update_word(record.held);
 }
 
@@ -256,7 +257,7 @@ void Peer::State::end(std::uint32_t index, End how) {
   pending_logs.push_back(
       {held.ticket, PendingLog::What::end, index, held.envelope.head.id, how, {}});
   if (mutated(Mutation::end_acked_before_logged)) {
-    for (const Waiter& waiter : held.waiters) set_word(waiter, Word::final, 0, 0);
+    held.waiters.for_each([this](const Waiter& waiter) { set_word(waiter, Word::final, 0, 0); });
   }
 }
 
@@ -359,8 +360,9 @@ void Peer::State::detach(Held& held) {
 void Peer::State::let_go(std::uint32_t index, bool final) {
   Held& held = custody[index];
   detach(held);
-  for (const Waiter& waiter : held.waiters)
+  held.waiters.for_each([this, final](const Waiter& waiter) {
     set_word(waiter, final ? Word::final : Word::safe, 0, 0);
+  });
   if (held.own_seed) confirm_safe(held);
   ++counters.let_go;
   Remembered* record = memory.find(held.envelope.head.id);
@@ -389,9 +391,9 @@ void Peer::State::update_word(std::uint32_t index) {
   if (held.state == Held::State::logging) return;
   const bool safe = held.named_count + 1U >= held.envelope.head.copies;
   const std::uint8_t place_count = safe || held.envelope.head.copies < 3 ? 0 : held.named_count;
-  for (const Waiter& waiter : held.waiters) {
+  held.waiters.for_each([&](const Waiter& waiter) {
     set_word(waiter, safe ? Word::safe : Word::received, place_count, held.named[0]);
-  }
+  });
   if (safe) held.waiters.clear();  // nothing more will be said to them
   if (safe && held.own_seed) confirm_safe(held);
 }
@@ -490,6 +492,10 @@ void Peer::State::on_ack(Link& link, const AckFrame& ack) {
     for (std::uint64_t sequence = first; sequence < end; ++sequence) {
       if (!link.window.contains(sequence))
         continue;  // the front of the window was let go on the way
+      if (link.window.contains(sequence + kPrefetched)) {
+        const OutSlot& ahead = link.window.at(sequence + kPrefetched);
+        if (ahead.held != kNone) custody.prefetch(ahead.held);
+      }
       OutSlot& slot = link.window.at(sequence);
       if (slot.held == kNone) continue;
       const std::uint32_t index = slot.held;
@@ -583,6 +589,10 @@ std::uint32_t Peer::State::next_queued() {
   while (true) {
     std::deque<std::uint32_t>& queue = transit.empty() ? seeds : transit;
     if (queue.empty()) return kNone;
+    if (queue.size() > kPrefetched) custody.prefetch(queue[kPrefetched]);
+    if (queue.size() > kPrefetched / 2) {
+      __builtin_prefetch(custody[queue[kPrefetched / 2]].envelope.tail.data());
+    }
     const std::uint32_t index = queue.front();
     Held& held = custody[index];
     if (held.state == Held::State::queued) {
