@@ -12,8 +12,6 @@ namespace {
 constexpr auto kHelloAgainAfter = std::chrono::milliseconds{200};
 constexpr int kConnectTimeoutMs = 1000;
 constexpr int kHandshakeMs = 2000;
-constexpr int kHeartbeatEveryMs = 1000;
-constexpr int kHeartbeatTimeoutMs = 3000;
 constexpr auto kNever = TimePoint::max();
 
 constexpr int kEvents = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CLOSED |
@@ -59,8 +57,6 @@ void SeedClient::open() {
   dealer_.set(zmq::sockopt::reconnect_ivl, -1);  // a broken connection is the owner's to know of
   dealer_.set(zmq::sockopt::connect_timeout, kConnectTimeoutMs);
   dealer_.set(zmq::sockopt::handshake_ivl, kHandshakeMs);
-  dealer_.set(zmq::sockopt::heartbeat_ivl, kHeartbeatEveryMs);
-  dealer_.set(zmq::sockopt::heartbeat_timeout, kHeartbeatTimeoutMs);
   dealer_.set(zmq::sockopt::maxmsgsize, static_cast<std::int64_t>(kFrameBytesMax));
   if (!peer_.is_v4()) dealer_.set(zmq::sockopt::ipv6, 1);
   // libzmq frees a name some time after its socket is closed, so none is used twice.

@@ -19,8 +19,11 @@ constexpr int kSocketsMax = 16'384;
 // under way on a link, each in a frame of its own at worst.
 constexpr int kSendHighWater = 2048;
 constexpr int kReceiveHighWater = 512;
-constexpr int kHeartbeatEveryMs = 1000;
-constexpr int kHeartbeatTimeoutMs = 3000;
+// Of connections whose other side is gone without a word; who is healthy is for the core to say.
+constexpr int kKeepAliveAfterS = 10;
+constexpr int kKeepAliveEveryS = 2;
+constexpr int kKeepAliveProbes = 3;
+constexpr int kUnackedMaxMs = 16'000;
 constexpr int kConnectTimeoutMs = 1000;
 constexpr int kHandshakeMs = 2000;
 // Of one receive(), for the router and for each link: then the loop looks at the rest again.
@@ -54,9 +57,13 @@ void set_common(zmq::socket_t& socket, const char* domain, bool ipv6) {
   socket.set(zmq::sockopt::sndhwm, kSendHighWater);
   socket.set(zmq::sockopt::rcvhwm, kReceiveHighWater);
   socket.set(zmq::sockopt::maxmsgsize, static_cast<std::int64_t>(kFrameBytesMax));
-  socket.set(zmq::sockopt::heartbeat_ivl, kHeartbeatEveryMs);
-  socket.set(zmq::sockopt::heartbeat_timeout, kHeartbeatTimeoutMs);
-  socket.set(zmq::sockopt::heartbeat_ttl, kHeartbeatTimeoutMs);
+  // Not libzmq's heartbeats: a heartbeat on a connection that broke while its pipe was full ends
+  // the process (https://github.com/zeromq/libzmq/issues/4364), as when a paused peer goes on.
+  socket.set(zmq::sockopt::tcp_keepalive, 1);
+  socket.set(zmq::sockopt::tcp_keepalive_idle, kKeepAliveAfterS);
+  socket.set(zmq::sockopt::tcp_keepalive_intvl, kKeepAliveEveryS);
+  socket.set(zmq::sockopt::tcp_keepalive_cnt, kKeepAliveProbes);
+  socket.set(zmq::sockopt::tcp_maxrt, kUnackedMaxMs);
   socket.set(zmq::sockopt::handshake_ivl, kHandshakeMs);
   if (ipv6) socket.set(zmq::sockopt::ipv6, 1);
 }

@@ -10,7 +10,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
+
+#include <zmq.hpp>
 
 #include "core/codec.h"
 #include "net/loopback.h"
@@ -331,4 +334,29 @@ TEST_CASE("a port that is taken is refused with what to change", "[net][transpor
     INFO(error.what());
     CHECK(std::string{error.what()}.find("choose another --port") != std::string::npos);
   }
+}
+
+TEST_CASE("a peer that reads nothing for a while outlives those who went away meanwhile",
+          "[net][transport]") {
+  Node server{podring::loopback(1)};
+  zmq::context_t context;
+  zmq::socket_t client{context, zmq::socket_type::dealer};
+  client.set(zmq::sockopt::linger, 1000);
+  client.set(zmq::sockopt::sndhwm, 0);
+  client.connect("tcp://" + podring::to_string(podring::loopback(1)) + ":" +
+                 std::to_string(server.transport.port()));
+  // More than is read ahead, so that libzmq stops reading there. A heartbeat of its own in that
+  // state ends the process.
+  constexpr int kFrames = 2000;
+  for (int i = 0; i < kFrames; ++i) client.send(zmq::str_buffer("frame"), zmq::send_flags::none);
+  REQUIRE(run_until({&server}, [&] { return !server.frames.empty(); }));
+  client.close();
+  context.close();
+  std::this_thread::sleep_for(3500ms);
+
+  Node another{podring::loopback(2), 0, server.transport.port()};
+  another.transport.dial(1, podring::loopback(1));
+  REQUIRE(run_until({&server, &another}, [&] { return !another.connected.empty(); }));
+  another.transport.send_link(1, "last");
+  CHECK(run_until({&server, &another}, [&] { return server.frames.size() == kFrames + 1; }));
 }
