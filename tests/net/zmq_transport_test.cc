@@ -124,6 +124,8 @@ TEST_CASE("connections beyond the bounds are turned away, and there is room agai
                       [&] { return first.connected.size() + first.broken.size() == link; }));
   }
   CHECK(first.connected.size() == 4);  // of one source
+  // One that was turned away counts until its end is noticed here.
+  REQUIRE(run_until({&server}, [&] { return server.transport.counters().connections == 4; }));
   for (LinkId link = 1; link <= 3; ++link) {
     second.transport.dial(link, podring::loopback(1));
     REQUIRE(run_until({&server, &second},
