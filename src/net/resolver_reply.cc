@@ -26,8 +26,9 @@ Address address_of(const ares_addr6ttl& record) {
 }
 
 template <typename Record, typename Parse>
-int read_records(std::span<const unsigned char> reply, std::size_t records_max, Parse parse,
-                 NameAnswer& answer) {
+int read_records(std::span<const unsigned char> reply, const ResolverSettings& settings,
+                 Parse parse, NameAnswer& answer) {
+  const std::size_t records_max = settings.addresses_max + 1;
   std::vector<Record> records(records_max);
   int count = static_cast<int>(records_max);
   const int status =
@@ -37,7 +38,8 @@ int read_records(std::span<const unsigned char> reply, std::size_t records_max, 
   std::uint32_t ttl_min = std::numeric_limits<std::uint32_t>::max();
   for (const Record& record : records) {
     const Address address = address_of(record);
-    if (address.is_unspecified()) continue;  // nobody's
+    if (address.is_unspecified()) continue;        // nobody's
+    if (address.is_v4() != settings.v4) continue;  // ::ffff:a.b.c.d is of the other family
     answer.addresses.push_back(address);
     ttl_min = std::min(ttl_min, static_cast<std::uint32_t>(std::max(record.ttl, 0)));
   }
@@ -64,10 +66,9 @@ NameAnswer read_reply(int status, std::span<const unsigned char> reply,
   if (reply.size() < kHeaderBytes) return unknown("the answer is no DNS message");
   if ((reply[2] & kTruncatedBit) != 0) return unknown("the answer is cut even by TCP");
 
-  const std::size_t records_max = settings.addresses_max + 1;
   status = settings.v4
-               ? read_records<ares_addrttl>(reply, records_max, ares_parse_a_reply, answer)
-               : read_records<ares_addr6ttl>(reply, records_max, ares_parse_aaaa_reply, answer);
+               ? read_records<ares_addrttl>(reply, settings, ares_parse_a_reply, answer)
+               : read_records<ares_addr6ttl>(reply, settings, ares_parse_aaaa_reply, answer);
   if (status == ARES_ENODATA) {  // a name that leads nowhere
     answer.outcome = NameAnswer::Outcome::empty;
     return answer;
