@@ -118,6 +118,18 @@ class OnARing(unittest.TestCase):
             latency = told["latency_us"]
             self.assertTrue(0 <= latency["min"] <= latency["p50"] <= latency["p99"] <= latency["max"])
 
+    def test_ids_go_to_a_file(self):
+        ids = pathlib.Path(self.ring.folder.name, "ids")
+        for target in ("--peer", self.peer), ("--url", f"http://{self.peer}:8080"):
+            done = inject(*target, "--json", "--count", 20, "--ids", ids, "x")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            told = {message["id"] for message in json.loads(done.stdout)["messages"]}
+            self.assertEqual(set(ids.read_text().split()), told)
+        for file, code in (self.ring.folder.name, 2), ("/dev/full", 1):
+            done = inject("--peer", self.peer, "--ids", file, "x")
+            self.assertEqual(done.returncode, code)
+            self.assertIn(f"--ids {file}", done.stderr)
+
     def test_laps_and_size_reach_the_ring(self):
         done = inject("--peer", self.peer, "--wait", "completed", "--laps", 2, "--json", "--size", 5000, "big")
         told = json.loads(done.stdout)

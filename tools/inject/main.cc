@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <exception>
+#include <fstream>
 #include <random>
 
 #include "inject/http_run.h"
@@ -25,7 +26,15 @@ std::uint64_t random_bits() {
 int run(const Options& options) {
   ProgressBar progress{!options.quiet && !options.json && is_terminal(STDERR_FILENO),
                        wants_colour(STDERR_FILENO)};
-  Tally tally;
+  std::ofstream ids;
+  if (!options.ids_file.empty()) {
+    ids.open(options.ids_file);
+    if (!ids) {
+      std::perror(("inject: --ids " + options.ids_file).c_str());
+      return static_cast<int>(Exit::usage);
+    }
+  }
+  Tally tally{options.ids_file.empty() ? nullptr : &ids};
   LoopClock clock;
   const TimePoint begun = clock.read().steady;
   RunFacts facts;
@@ -47,6 +56,10 @@ int run(const Options& options) {
   }
   if (!facts.gave_up.empty() && !facts.interrupted && !options.json)
     std::fprintf(stderr, "inject: nothing was seeded: %s\n", printable(facts.gave_up).c_str());
+  if (!options.ids_file.empty() && !ids.flush()) {
+    std::perror(("inject: --ids " + options.ids_file).c_str());
+    return static_cast<int>(Exit::not_all);
+  }
   return static_cast<int>(exit_of(options, tally, facts));
 }
 

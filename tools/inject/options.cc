@@ -121,6 +121,7 @@ struct Raw {
   std::uint64_t timeout_ms = 60'000;
   std::uint32_t in_flight = 0;
   std::string wait = "safe";
+  std::string ids_file;
   bool json = false;
   bool quiet = false;
 };
@@ -200,6 +201,7 @@ Options options_of(const CLI::App& app, const Raw& raw) {
                  : raw.wait == "safe"   ? Stage::safe
                                         : Stage::completed;
   options.timeout = std::chrono::milliseconds{raw.timeout_ms};
+  options.ids_file = raw.ids_file;
   options.json = raw.json;
   options.quiet = raw.quiet;
   return options;
@@ -270,6 +272,8 @@ std::variant<Options, Stop> parse_options(int argc, const char* const* argv) {
                  "Messages waited for at one time [256; 8 with --url]")
       ->type_name("N")
       ->check(number(1, kInFlightMax));
+  app.add_option("--ids", raw.ids_file, "Write the ids that reached that stage, one a line")
+      ->type_name("FILE");
   app.add_flag("--json", raw.json, "One JSON object on standard output, for programs");
   app.add_flag("--quiet", raw.quiet, "No progress bar");
   app.set_version_flag("--version", version(), "Print the version and exit");

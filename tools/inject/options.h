@@ -49,6 +49,7 @@ struct Options {
   std::optional<std::uint64_t> ttl_ms;
   Stage wait = Stage::safe;  ///< accepted, safe or completed
   Duration timeout{};        ///< for one message, from its first sending
+  std::string ids_file;      ///< gets the ids that reached `wait`; empty: none
   bool json = false;
   bool quiet = false;
 };

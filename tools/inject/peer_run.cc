@@ -113,7 +113,7 @@ PeerRun::Connection* PeerRun::current() {
 }
 
 void PeerRun::connect(TimePoint now) {
-  if (ever_greeted_ && failures_ >= addresses_.size()) {
+  if (ever_greeted_) {
     (void)find_addresses();  // the pods behind the name may be others by now
     next_address_ %= addresses_.size();
   }
@@ -146,9 +146,16 @@ bool PeerRun::turn(TimePoint now, Connection& connection) {
   if (connection.client.failed() && connection.sent.empty() && connection.retired) return false;
   const std::vector<SeedNews>& all = connection.client.on_ready(now);
   for (const SeedNews& news : all) on_news(now, connection, news);
+  const bool is_new = !connection.was_greeted;
   if (connection.client.greeted()) {
     connection.was_greeted = ever_greeted_ = true;
     unreachable_since_ = TimePoint::max();
+  }
+  // It would take seeds for a while, but what is under way when it exits gets no answer.
+  if (connection.client.leaving() && !connection.retired &&
+      std::holds_alternative<ServiceTarget>(options_.target)) {
+    connection.retired = true;
+    connect_at_ = is_new ? now + kConnectAgainAfter : now;
   }
   if (connection.client.failed()) on_failed(now, connection);
   return !all.empty();

@@ -24,6 +24,7 @@ std::string_view to_string(Fate fate) {
 void Tally::add(Told told) {
   ++fates_[static_cast<int>(told.fate)];
   if (told.fate == Fate::reached) {
+    if (ids_ != nullptr) *ids_ << told.id << '\n';
     const auto us = std::chrono::duration_cast<std::chrono::microseconds>(told.latency).count();
     latencies_us_.push_back(
         static_cast<std::uint32_t>(std::clamp<std::int64_t>(us, 0, UINT32_MAX)));

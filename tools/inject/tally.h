@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,11 @@ class Tally {
   static constexpr std::size_t kToldMax = 1'000;  ///< kept in full
   static constexpr std::size_t kReasonsMax = 20;  ///< different ones kept
 
+  /// `ids` gets the ids of those that reached the stage, one a line, as soon as they did; it may
+  /// be nullptr.
+  explicit Tally(std::ostream* ids) : ids_{ids} {}
+  Tally() = default;
+
   void add(Told told);
   /// A sentence about a message that did not reach its stage, or about trying again.
   void add_reason(const std::string& reason);
@@ -58,6 +64,7 @@ class Tally {
   [[nodiscard]] std::optional<Percentiles> latencies() const;
 
  private:
+  std::ostream* ids_ = nullptr;
   std::uint64_t fates_[5] = {};
   std::uint64_t retries_ = 0;
   std::vector<std::uint32_t> latencies_us_;
