@@ -8,7 +8,7 @@ import time
 
 from . import checks_change, checks_failure, checks_normal, checks_rings
 from .cluster import Cluster, Trouble
-from .report import Report
+from support.report import Report
 from .ring import Ring
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]

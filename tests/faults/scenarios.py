@@ -1,0 +1,271 @@
+"""What happens to the rings. Each scenario takes options and a folder, yields rows (check, good, figure)."""
+import contextlib
+import signal
+import statistics
+import threading
+import time
+
+from faults.network import HUB
+from faults.ring import Outcome, Ring, wait_until
+
+KILL_TARGET, SILENCE_TARGET, EIGHT_TARGET = 1.0, 3.0, 5.0  # seconds; proto-docs/delivery.md
+
+
+@contextlib.contextmanager
+def ring_under_load(options, folder, size=5, *flags):
+    ring = Ring(options, folder, size, *flags)
+    try:
+        ring.load(options.rate)
+        wait_until("confirmed message", lambda: ring.confirmed() > 0, 30)
+        yield ring
+    finally:
+        ring.close()
+
+
+def verdict(what, outcome, *extra):
+    wrong = [*outcome.wrong, *extra]
+    return what, not wrong, "; ".join([outcome.figure(), *wrong])
+
+
+def spread(seconds):
+    seconds = sorted(seconds)
+    return f"p50 {statistics.median(seconds) * 1000:,.0f} ms, max {seconds[-1] * 1000:,.0f} ms of {len(seconds)}"
+
+
+def reroute_row(what, seconds, target):
+    if not seconds:
+        return what, False, "nothing was under way"
+    return what, statistics.median(seconds) <= target, f"{spread(seconds)}; target {target:.0f} s"
+
+
+def replace(ring, pod):
+    """A pod that was killed comes back: as another process at the same address, or as another pod elsewhere."""
+    if ring.random.random() < 0.5:
+        pod.start()
+    else:
+        ring.remove(pod)
+        pod.port.remove()
+        ring.add(ring.new_pod())
+
+
+def kill(options, folder):
+    """SIGKILL to one pod after another, each when the ring is whole again."""
+    faults, whole = [], []
+    with ring_under_load(options, folder) as ring:
+        while len(faults) < options.kills or ring.confirmed() < options.messages:
+            time.sleep(ring.random.uniform(0, 1))
+            victim = ring.random.choice(ring.pods)
+            faults.append((time.time(), victim.address))
+            victim.kill()
+            time.sleep(ring.random.uniform(0, 2))
+            replace(ring, victim)
+            whole.append(ring.wait_whole())
+        outcome = Outcome(ring, faults)
+    yield verdict(f"{len(faults)} pods killed by SIGKILL", outcome)
+    yield reroute_row("  from SIGKILL to the first rerouted hop", outcome.rerouted, KILL_TARGET)
+    yield "  from the restart to the whole ring", True, spread(whole)
+
+
+def pause(options, folder):
+    """SIGSTOP for longer and for shorter than the suspicion time in turn, then SIGCONT."""
+    faults = []
+    with ring_under_load(options, folder) as ring:
+        for turn in range(options.rounds):
+            victim = ring.random.choice(ring.pods)
+            faults.append((time.time(), victim.address))
+            victim.process.send_signal(signal.SIGSTOP)
+            time.sleep(ring.random.uniform(3, 6) if turn % 2 == 0 else ring.random.uniform(0.2, 2))
+            victim.process.send_signal(signal.SIGCONT)
+            ring.wait_whole()
+        outcome = Outcome(ring, faults)
+    yield verdict(f"{len(faults)} pods paused by SIGSTOP, 0.2 to 6 s", outcome)
+    yield reroute_row("  from SIGSTOP to the first rerouted hop", outcome.rerouted, SILENCE_TARGET)
+
+
+def cut(options, folder, what, block):
+    """block(ring, pod) -> the pods whose filters have changed; the link from its predecessor to `pod` is gone then."""
+    faults = []
+    with ring_under_load(options, folder) as ring:
+        for _ in range(options.rounds):
+            victim = ring.random.choice(ring.pods)
+            faults.append((time.time(), victim.address))
+            changed = block(ring, victim)
+            time.sleep(ring.random.uniform(3, 5))
+            for pod in changed:
+                pod.port.heal()
+            ring.wait_whole()
+        outcome = Outcome(ring, faults)
+    yield verdict(f"{len(faults)} {what}", outcome)
+    yield reroute_row("  from the cut to the first rerouted hop", outcome.rerouted, SILENCE_TARGET)
+
+
+def cut_one_way(options, folder):
+    def block(ring, victim):
+        from_, to = ring.after(victim, -1), victim
+        if ring.random.random() < 0.5:
+            from_, to = to, from_
+        to.port.drop(f"in ip saddr {from_.address}")
+        return [to]
+
+    return cut(options, folder, "links cut one way", block)
+
+
+def cut_both_ways(options, folder):
+    def block(ring, victim):
+        before = ring.after(victim, -1)
+        victim.port.drop(f"in ip saddr {before.address}")
+        before.port.drop(f"in ip saddr {victim.address}")
+        return [victim, before]
+
+    return cut(options, folder, "links cut both ways", block)
+
+
+def cut_off(options, folder):
+    def block(ring, victim):
+        isolate(victim)
+        return [victim]
+
+    return cut(options, folder, "pods cut off from all others", block)
+
+
+def isolate(pod):
+    """From everybody but the clients and the name server."""
+    pod.port.drop(f"in iifname eth0 ip saddr != {HUB}", f"out oifname eth0 ip daddr != {HUB}")
+
+
+def eight(options, folder):
+    """Eight of eleven fall silent, side by side; the pod before them is seeded."""
+    took = []
+    with ring_under_load(options, folder, size=11) as ring:
+        before = ring.random.choice(ring.pods)
+        ring.load(options.rate / 2, to=before)
+        for _ in range(max(1, options.rounds // 4)):
+            silent = [ring.after(before, steps) for steps in range(1, 9)]
+            begin = time.time()
+            for pod in silent:
+                isolate(pod)
+            took.append(begin)
+            time.sleep(8)
+            for pod in silent:
+                pod.port.heal()
+            ring.wait_whole()
+        outcome = Outcome(ring, [(begin, ring.after(before).address) for begin in took])
+    yield verdict(f"eight silent neighbours in a row, {len(took)} times", outcome)
+    yield reroute_row("  until the first hop behind the eight", outcome.rerouted, EIGHT_TARGET)
+
+
+def drop(options, folder):
+    """Of all packets that come in at any pod, 5 % are dropped."""
+    with ring_under_load(options, folder) as ring:
+        for pod in ring.pods:
+            pod.port.drop("in iifname eth0 numgen random mod 100 < 5")
+        time.sleep(options.seconds)
+        for pod in ring.pods:
+            pod.port.heal()
+        outcome = Outcome(ring)
+    suspected = sum(1 for _ in outcome.lines('"event":"link_down".*"reason":"(silent|broken)"'))
+    yield verdict(f"5 % of all packets dropped for {options.seconds} s", outcome)
+    yield "  links given up meanwhile", True, str(suspected)
+
+
+def slow_dns(options, folder):
+    """The name server answers for a moment every 4 s only, while pods are killed and come back."""
+    over = threading.Event()
+
+    def pause_and_go_on(ring):
+        while not over.is_set():
+            ring.dns.signal(signal.SIGSTOP)
+            over.wait(4)
+            ring.dns.signal(signal.SIGCONT)
+            over.wait(0.2)
+
+    with ring_under_load(options, folder) as ring:
+        pauses = threading.Thread(target=pause_and_go_on, args=(ring,))
+        pauses.start()
+        try:
+            for _ in range(options.rounds):
+                victim = ring.random.choice(ring.pods)
+                victim.kill()
+                replace(ring, victim)
+                ring.wait_whole()
+        finally:
+            over.set()
+            pauses.join()
+        outcome = Outcome(ring)
+    yield verdict(f"slow name server, {options.rounds} pods killed meanwhile", outcome)
+
+
+def no_dns(options, folder):
+    """No name server; a pod is killed and starts again at its address; then the name server is back."""
+    with ring_under_load(options, folder) as ring:
+        for _ in range(max(1, options.rounds // 4)):
+            ring.dns.stop()
+            time.sleep(3)
+            victim = ring.random.choice(ring.pods)
+            victim.kill()
+            time.sleep(1)
+            victim.start()
+            time.sleep(6)
+            ring.dns.start()
+            ring.publish()
+            ring.wait_whole()
+        outcome = Outcome(ring)
+    yield verdict(f"no name server for 10 s, a pod restarted meanwhile, {max(1, options.rounds // 4)} times", outcome)
+
+
+def rolling(options, folder):
+    """Every pod in turn: another one is ready before SIGTERM (Deployment), or the same one starts again afterwards (StatefulSet)."""
+    with ring_under_load(options, folder) as ring:
+        begin, codes = time.monotonic(), []
+        for turn, old in enumerate(list(ring.pods)):
+            if turn % 2 == 0:
+                ring.add(ring.new_pod())
+            ring.remove(old)
+            old.terminate()
+            codes.append(old.exit_code())
+            if turn % 2 == 1:
+                ring.add(old)
+        took = time.monotonic() - begin
+        outcome = Outcome(ring)
+    extra = [f"exit codes {codes}"] if any(codes) else []
+    yield verdict(f"rolling restart of all five in {took:.0f} s", outcome, *extra, *outcome.unanswered)
+
+
+def two_in_a_row(options, folder):
+    """A pod is killed and, when the ring has noticed and gone on, the next one as well; then both come back."""
+    with ring_under_load(options, folder) as ring:
+        for _ in range(options.rounds):
+            first = ring.random.choice(ring.pods)
+            before, second, third = ring.after(first, -1), ring.after(first), ring.after(first, 2)
+            first.kill()
+            wait_until("detour", lambda: (before.ring_state() or {}).get("successor") == second.address, 10)
+            time.sleep(1)
+            second.kill()
+            wait_until("detour", lambda: (before.ring_state() or {}).get("successor") == third.address, 10)
+            replace(ring, first)
+            replace(ring, second)
+            ring.wait_whole()
+        outcome = Outcome(ring)
+    yield verdict(f"two neighbours killed one after the other, {options.rounds} times", outcome)
+
+
+def two_at_once(options, folder):
+    """With three copies: two neighbours at the same moment."""
+    with ring_under_load(options, folder, 5, "--copies", 3) as ring:
+        for _ in range(options.rounds):
+            time.sleep(ring.random.uniform(0, 1))
+            first = ring.random.choice(ring.pods)
+            second = ring.after(first)
+            for pod in (first, second):
+                pod.process.kill()
+            for pod in (first, second):
+                pod.process.wait()
+                replace(ring, pod)
+            ring.wait_whole()
+        outcome = Outcome(ring)
+    yield verdict(f"copies = 3, two neighbours killed at once, {options.rounds} times", outcome)
+
+
+SCENARIOS = {"kill": kill, "pause": pause, "cut-one-way": cut_one_way, "cut-both-ways": cut_both_ways, "cut-off": cut_off, "drop": drop,
+             "eight": eight, "slow-dns": slow_dns, "no-dns": no_dns, "rolling": rolling, "two-in-a-row": two_in_a_row,
+             "two-at-once": two_at_once}
