@@ -48,7 +48,7 @@ class Failed(Exception):
 def parse_arguments():
     about, _, epilog = __doc__.partition("\n\n")
     parser = argparse.ArgumentParser(
-        description=about, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter,
+        prog="local-ring", description=about, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter,
         usage="local-ring [options] [-- flags for every podring]")
     parser.add_argument("-n", type=int, default=3, metavar="PEERS", help=f"1 to {PEERS_MAX} (3)")
     parser.add_argument("--first", default="127.0.0.1", metavar="IP", help="address of the first peer (127.0.0.1)")
