@@ -4,7 +4,7 @@
     tools/local-ring -n 10 --count 1000 --until-done
     tools/local-ring --seconds 20 -- --hops 30 --log-level debug
 
-Installs missing packages (tools/install-deps) and builds (build/release) first. The peers write JSON
+Installs missing packages (tools/install-deps --local-ring) and builds (build/release) first. The peers write JSON
 lines to files, so that showing them slowly slows nobody down; at the end verify-logs reads those
 files. No process stays behind, whatever ends this one.
 
@@ -88,7 +88,7 @@ def parse_arguments():
 
 def build():
     """Returns the folder with the programs. What apt and the compiler say goes to standard error."""
-    if subprocess.run([ROOT / "tools/install-deps"], stdout=sys.stderr).returncode != 0:
+    if subprocess.run([ROOT / "tools/install-deps", "--local-ring"], stdout=sys.stderr).returncode != 0:
         raise Failed(2, "packages are missing (see above)")
     folder = ROOT / "build/release"
     if not (folder / "build.ninja").exists() or not (folder / "bin/podring").exists():
