@@ -18,6 +18,13 @@
 
 namespace podring {
 
+/// What links may carry frames by. `hello` always goes by ZeroMQ.
+enum class Lanes : std::uint8_t {
+  zmq,   ///< ZeroMQ alone
+  udp,   ///< datagrams as well; the start stops where their port cannot be had
+  auto_  ///< datagrams as well, where their port can be had
+};
+
 struct Config {
   // Who and where.
   std::string name;  ///< 1..253 bytes, no blanks; the name in traces. Default: the host name
@@ -35,6 +42,7 @@ struct Config {
   std::uint16_t port = 5570;
   std::uint16_t http_port = 8080;
   std::uint16_t admin_port = 8081;
+  Lanes lanes = Lanes::zmq;
   // Rules for seeds taken here.
   std::uint8_t copies = 2;
   CopiesOn copies_on = CopiesOn::peers;

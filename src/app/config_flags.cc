@@ -251,6 +251,11 @@ std::vector<Flag> make_flags() {
   flags.push_back(
       number({"admin-port", "PORT", ports, "health, readiness, metrics"}, &Config::admin_port));
 
+  flags.push_back(choice<Lanes>(
+      {"lanes", "WHICH", ports,
+       "zmq; udp: datagrams at the same port as well; auto: the same where that port can be had"},
+      {{"zmq", Lanes::zmq}, {"udp", Lanes::udp}, {"auto", Lanes::auto_}}, &Config::lanes));
+
   flags.push_back(number(
       {"copies", "N", delivery, "how many peers or nodes hold a message before it is called safe"},
       &Config::copies));

@@ -55,6 +55,14 @@ http::FrontEndOptions http_options_of(const Config& config) {
   return options;
 }
 
+std::optional<LaneOptions> lanes_of(const Config& config, std::uint64_t seed) {
+  if (config.lanes == Lanes::zmq) return std::nullopt;
+  return LaneOptions{.bind = config.bind,
+                     .port = config.port,
+                     .required = config.lanes == Lanes::udp,
+                     .seed = seed};
+}
+
 std::string signal_name(int signal) { return signal == SIGINT ? "SIGINT" : "SIGTERM"; }
 
 }  // namespace
@@ -71,9 +79,10 @@ Node::Node(LoadedConfig loaded, const NodeRandom& random)
       recents_{random.boot},
       feed_{self_},
       peer_{self_, settings_of(config_), random.jitter_seed},
-      transport_{loop_, {.bind = config_.bind, .port = config_.port}},
+      zmq_{loop_, {.bind = config_.bind, .port = config_.port}},
+      transport_{loop_, zmq_, lanes_of(config_, random.jitter_seed)},
       names_{loop_, config_, random.jitter_seed},
-      start_seeds_{loop_, transport_.context(), config_, random.client_boot, now_.steady},
+      start_seeds_{loop_, zmq_.context(), config_, random.client_boot, now_.steady},
       view_{config_, self_},
       backend_{loop_,
                recents_,
@@ -111,6 +120,7 @@ void Node::start() {
   }
   tell(started);
   for (const std::string& warning : std::exchange(warnings_, {})) tell(observe::Warned{warning});
+  if (!transport_.trouble().empty()) tell(observe::Warned{transport_.trouble()});
   backend_.set_readiness({false, "waiting for the first answer of the name service"});
   names_.start(now_, peer_);
   wake_at_ = now_.steady;
@@ -128,6 +138,7 @@ void Node::turn() {
   measure_lateness();
   backend_.turned(now_.steady);
   loop_.dispatch();
+  transport_.begin_turn(now_.steady);
   more_ = transport_.receive(*this);
   if (const auto news = names_.on_tick(now_, peer_)) {
     tell(*news);
@@ -136,6 +147,7 @@ void Node::turn() {
   if (now_.steady >= peer_.next_deadline()) peer_.on_tick(now_);
   if (!start_seeds_.done()) send_start_seeds();
   tell_sheds();
+  tell_lanes();
   end_turn();
   look_whether_ready();
   look_whether_done();
@@ -149,7 +161,7 @@ void Node::send_start_seeds() {
 
 Duration Node::time_to_wait() {
   wake_at_ = std::min({peer_.next_deadline(), logger_.next_deadline(), names_.next_deadline(),
-                       start_seeds_.next_deadline(), grace_until_});
+                       start_seeds_.next_deadline(), transport_.next_deadline(), grace_until_});
   if (changed_) wake_at_ = std::min(wake_at_, published_at_ + kPublishEvery);
   wake_at_ = std::max(wake_at_, now_.steady);  // a past time says `at once`, and is no lateness
   if (more_ || !transport_.may_wait()) return {};
@@ -183,6 +195,7 @@ void Node::end_turn() {
     }
     seeds_.on_logged(logged_);
   }
+  transport_.flush();
   more_ = more_ || more;
   feed_.publish();
   watch_log_output();
@@ -220,9 +233,18 @@ void Node::tell(const observe::NodeEvent& event) {
 
 void Node::tell_sheds() {
   if (!sheds_.due(now_.steady)) return;
-  for (const auto& line : sheds_.look(now_.steady, transport_.counters())) tell(line);
+  for (const auto& line : sheds_.look(now_.steady, zmq_.counters())) tell(line);
   if (const std::uint64_t count = seeds_.take_forgotten(); count > 0) {
     tell(observe::FrontEndShed{"seeds_followed", count});
+  }
+}
+
+void Node::tell_lanes() {
+  for (const LaneChange& change : transport_.take_changes()) {
+    changed_ = true;
+    tell(observe::LaneChanged{
+        change.peer, change.outgoing, change.figures.state == lane::LaneState::open,
+        change.figures.round_trip, change.figures.sent, change.figures.sent_lost});
   }
 }
 
@@ -242,11 +264,12 @@ void Node::publish_if_due() {
   changed_ = false;
   published_at_ = now_.steady;
   Status status = peer_.status(now_);
-  auto ring = view_.ring(status, names_.view(now_.steady));
+  auto ring = view_.ring(status, names_.view(now_.steady), &transport_);
   auto metrics =
       std::make_shared<observe::MetricsSnapshot>(view_.metrics(peer_, std::move(status)));
   metrics->ready = ready_ && leaving_for_.empty();
-  const TransportCounters frames = transport_.counters();
+  metrics->datagrams = datagram_metrics(transport_, metrics->status);
+  const TransportCounters frames = zmq_.counters();
   metrics->transport = {.bytes_sent = frames.bytes_sent,
                         .bytes_received = frames.bytes_received,
                         .sends_full = frames.sends_full,

@@ -20,6 +20,7 @@
 #include "app/signals.h"
 #include "core/peer.h"
 #include "http/front_end.h"
+#include "net/lane_transport.h"
 #include "net/loop.h"
 #include "net/loop_clock.h"
 #include "net/zmq_transport.h"
@@ -36,7 +37,7 @@ struct NodeRandom {
   std::uint64_t jitter_seed = 0;
 };
 
-class Node final : private TransportSink {
+class Node final : private LaneSink {
  public:
   /// Binds all ports. Throws TransportError or std::runtime_error with a sentence that says what to
   /// change; nothing was logged then.
@@ -47,7 +48,7 @@ class Node final : private TransportSink {
   [[nodiscard]] int run();
 
  private:
-  // TransportSink
+  // LaneSink
   void on_link_connected(LinkId link) override { peer_.on_link_connected(now_, link); }
   void on_link_broken(LinkId link) override { peer_.on_link_broken(now_, link); }
   void on_link_frame(LinkId link, ByteView frame) override {
@@ -55,6 +56,16 @@ class Node final : private TransportSink {
   }
   void on_route_frame(RouteId route, Address from, ByteView frame) override {
     peer_.on_route_frame(now_, route, from, frame);
+  }
+
+  void on_link_frame_lost(LinkId link, ByteView frame) override {
+    peer_.on_link_frame_lost(now_, link, frame);
+  }
+  void on_route_frame_lost(RouteId route, ByteView frame) override {
+    peer_.on_route_frame_lost(now_, route, frame);
+  }
+  void on_link_frame_max(LinkId link, std::optional<std::size_t> bytes) override {
+    peer_.on_link_frame_max(now_, link, bytes);
   }
 
   void start();
@@ -67,6 +78,7 @@ class Node final : private TransportSink {
   void tell(std::vector<Event>& events);
   void tell(const observe::NodeEvent& event);
   void tell_sheds();
+  void tell_lanes();
   void watch_log_output();
   void look_whether_ready();
   void on_signal(int signal, int times);
@@ -87,7 +99,8 @@ class Node final : private TransportSink {
   observe::Recents recents_;
   observe::Feed feed_;
   Peer peer_;
-  ZmqTransport transport_;
+  ZmqTransport zmq_;
+  LaneTransport transport_;
   NodeNames names_;
   NodeStartSeeds start_seeds_;
   NodeSeeds seeds_;

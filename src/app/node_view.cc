@@ -25,7 +25,35 @@ std::string state_of(const LinkStatus& link) {
   return link.up ? "up" : "connecting";
 }
 
-std::vector<http::PeerView> peers_of(const Status& status) {
+std::optional<http::LaneView> lane_view(const LaneTransport& lanes, Address peer, bool outgoing) {
+  const auto figures = lanes.figures(peer, outgoing);
+  if (!figures) return std::nullopt;
+  http::LaneView view;
+  view.state = figures->state == lane::LaneState::open     ? "open"
+               : figures->state == lane::LaneState::failed ? "failed"
+                                                           : "probing";
+  if (figures->round_trip) {
+    view.round_trip = std::chrono::duration_cast<std::chrono::microseconds>(*figures->round_trip);
+    view.jitter = std::chrono::duration_cast<std::chrono::microseconds>(figures->variation);
+  }
+  view.path_mtu = figures->path_mtu;
+  view.sent = figures->sent;
+  view.lost = figures->sent_lost;
+  view.received = figures->received;
+  view.missing = figures->received_missing;
+  return view;
+}
+
+std::optional<observe::LaneMetrics> lane_metrics(const LaneTransport& lanes,
+                                                 const std::optional<Address>& peer,
+                                                 bool outgoing) {
+  const auto figures = peer ? lanes.figures(*peer, outgoing) : std::nullopt;
+  if (!figures) return std::nullopt;
+  return observe::LaneMetrics{figures->state == lane::LaneState::open, figures->round_trip,
+                              figures->variation, figures->path_mtu};
+}
+
+std::vector<http::PeerView> peers_of(const Status& status, const LaneTransport* lanes) {
   std::map<Address, http::PeerView> peers;
   for (const LinkStatus& link : status.links) {
     http::PeerView& view = peers[link.address];
@@ -56,6 +84,10 @@ std::vector<http::PeerView> peers_of(const Status& status) {
   list.reserve(peers.size());
   for (auto& [address, view] : peers) {
     view.address = address;
+    if (lanes != nullptr) {
+      view.lane_to = lane_view(*lanes, address, true);
+      view.lane_from = lane_view(*lanes, address, false);
+    }
     list.push_back(std::move(view));
   }
   return list;
@@ -133,8 +165,22 @@ void NodeView::note(Now now, const Event& event, const Peer& peer) {
   }
 }
 
-std::shared_ptr<const http::RingView> NodeView::ring(const Status& status,
-                                                     const http::DnsView& dns) {
+observe::DatagramMetrics datagram_metrics(const LaneTransport& lanes, const Status& status) {
+  const DatagramCounters counters = lanes.counters();
+  return {.used = lanes.uses_datagrams(),
+          .successor = lane_metrics(lanes, status.successor, true),
+          .predecessor = lane_metrics(lanes, status.predecessor, false),
+          .sent = counters.sent,
+          .sent_bytes = counters.sent_bytes,
+          .send_failures = counters.send_failures,
+          .lost = lanes.lost(),
+          .received = counters.received,
+          .received_bytes = counters.received_bytes,
+          .strangers = counters.strangers};
+}
+
+std::shared_ptr<const http::RingView> NodeView::ring(const Status& status, const http::DnsView& dns,
+                                                     const LaneTransport* lanes) {
   auto view = std::make_shared<http::RingView>();
   view->self = self_;
   view->ring = ring_;
@@ -142,7 +188,7 @@ std::shared_ptr<const http::RingView> NodeView::ring(const Status& status,
   view->digest = status.digest;
   view->successor = status.successor;
   view->predecessor = status.predecessor;
-  view->peers = peers_of(status);
+  view->peers = peers_of(status, lanes);
   view->dns = dns;
   view->queue_used = status.queue_used;
   view->queue_max = queue_max_;

@@ -10,7 +10,7 @@
 #include "app/config.h"
 #include "core/peer.h"
 #include "http/backend.h"
-#include "net/transport.h"
+#include "net/lane_transport.h"
 #include "observe/metrics.h"
 #include "observe/node_events.h"
 
@@ -44,6 +44,10 @@ class TransportSheds {
   TransportCounters told_;
 };
 
+/// Of the lanes to the neighbours, and of all datagrams.
+[[nodiscard]] observe::DatagramMetrics datagram_metrics(const LaneTransport& lanes,
+                                                        const Status& status);
+
 class NodeView {
  public:
   NodeView(const Config& config, Identity self);
@@ -54,7 +58,8 @@ class NodeView {
 
   /// The same version number as long as view, neighbours and their states stay the same.
   [[nodiscard]] std::shared_ptr<const http::RingView> ring(const Status& status,
-                                                           const http::DnsView& dns);
+                                                           const http::DnsView& dns,
+                                                           const LaneTransport* lanes = nullptr);
   /// Without what the transport, the log and the others below count; the node adds it.
   [[nodiscard]] observe::MetricsSnapshot metrics(const Peer& peer, Status status) const;
 

@@ -15,6 +15,8 @@ namespace podring {
 namespace {
 
 constexpr std::size_t kHeadFields = 16;  // of an envelope's array, before the trace entries
+constexpr std::string_view kLaneKey = "lane";
+constexpr std::string_view kAckNumberKey = "n";
 constexpr std::size_t kExtBytesMax = 4096;
 constexpr std::uint32_t kExtKeysMax = 64;
 constexpr std::size_t kUidBytesMax = 128;
@@ -142,16 +144,22 @@ class Reader {
     if (depth == 0) fail();
     for (std::size_t i = 0; i < items && ok_; ++i) skip(depth - 1);
   }
-  /// The extension map: unknown keys are stepped over.
-  void ext() {
+  /// The extension map: `take(key, value)` looks at each; what it does not know it leaves alone.
+  template <typename Take>
+  void ext(Take&& take) {
     const std::size_t begin = offset();
     const std::size_t keys = map();
     if (keys > kExtKeysMax) fail();
     for (std::size_t i = 0; i < keys && ok_; ++i) {
-      str();
+      const ByteView key = str();
+      const char* const value = at_;
       skip();
+      if (ok_) take(key, ByteView{value, static_cast<std::size_t>(at_ - value)});
     }
     if (ok_ && offset() - begin > kExtBytesMax) fail();
+  }
+  void ext() {
+    ext([](ByteView, ByteView) {});
   }
 
  private:
@@ -213,7 +221,26 @@ void read_identity(Reader& in, Identity& identity) {
   identity.address = in.address();
 }
 
+/// An offer of another shape than this is one that is not understood here: none.
+std::optional<LaneOffer> read_lane(ByteView value) {
+  Reader in{value};
+  LaneOffer offer;
+  if (in.array() != 5) return std::nullopt;
+  offer.port = in.uint_up_to<std::uint16_t>(UINT16_MAX);
+  offer.lane = in.uint_up_to<std::uint32_t>(UINT32_MAX);
+  const ByteView token = in.bin();
+  offer.datagram_max = in.uint_up_to<std::uint32_t>(kDatagramLimit);
+  offer.window = in.uint_up_to<std::uint32_t>(UINT32_MAX);
+  if (!in.at_end() || offer.port == 0 || token.size() != offer.token.bytes.size() ||
+      offer.datagram_max < kDatagramBase) {
+    return std::nullopt;
+  }
+  std::memcpy(offer.token.bytes.data(), token.data(), token.size());
+  return offer;
+}
+
 void read(Reader& in, HelloFrame& frame) {
+  frame.lane.reset();
   frame.answer = in.boolean();
   frame.version_min = in.uint_up_to<std::uint8_t>(255);
   frame.version_max = in.uint_up_to<std::uint8_t>(255);
@@ -249,6 +276,7 @@ SequenceRange read_range(Reader& in) {
 }
 
 void read(Reader& in, AckFrame& frame) {
+  frame.number = 0;
   frame.room_envelopes = in.uint();
   frame.room_bytes = in.uint();
   frame.ranges.clear();
@@ -373,9 +401,12 @@ void pack_address(Out& out, Address address) {
   pack_bin(out, {bytes.data(), size});
 }
 
-/// Frame around `body`, which packs the type's own fields; ext is empty today.
-template <typename Body>
-Bytes frame_of(FrameType type, FrameHeader header, std::size_t size_hint, Body&& body) {
+constexpr auto kNoExt = [](Packer& out) { out.pack_map(0); };
+
+/// Frame around `body`, which packs the type's own fields, and `ext`, which packs the last one.
+template <typename Body, typename Ext = decltype(kNoExt)>
+Bytes frame_of(FrameType type, FrameHeader header, std::size_t size_hint, Body&& body,
+               const Ext& ext = {}) {
   Bytes bytes;
   bytes.reserve(size_hint);
   Sink sink{bytes};
@@ -390,7 +421,7 @@ Bytes frame_of(FrameType type, FrameHeader header, std::size_t size_hint, Body&&
   } else {
     body(out);
   }
-  out.pack_map(0);
+  ext(out);
   return bytes;
 }
 
@@ -479,12 +510,39 @@ bool read_frame(ByteView bytes, AnyFrame& frame) {
       read(in, frame.pong);
       break;
   }
-  in.ext();
+  in.ext([&frame](ByteView key, ByteView value) {
+    if (frame.type == FrameType::hello && key == kLaneKey) {
+      frame.hello.lane = read_lane(value);
+    } else if (frame.type == FrameType::ack && key == kAckNumberKey) {
+      frame.ack.number = Reader{value}.uint();
+    }
+  });
   return in.at_end();
 }
 
+std::optional<FrameType> frame_type(ByteView bytes) {
+  Reader in{bytes};
+  in.array();
+  if (in.uint() != kMagic) return std::nullopt;
+  in.uint();
+  const auto type = in.uint_up_to<std::uint8_t>(9);
+  return in.ok() && type != 0 ? std::optional{static_cast<FrameType>(type)} : std::nullopt;
+}
+
 Bytes write_frame(FrameHeader header, const HelloFrame& frame) {
-  return frame_of(FrameType::hello, {1, header.session}, 256, [&](Packer& out) {
+  const auto ext = [&frame](Packer& out) {
+    out.pack_map(frame.lane ? 1 : 0);
+    if (!frame.lane) return;
+    pack_str(out, kLaneKey);
+    out.pack_array(5);
+    out.pack(frame.lane->port);
+    out.pack(frame.lane->lane);
+    const auto& token = frame.lane->token.bytes;
+    pack_bin(out, {reinterpret_cast<const char*>(token.data()), token.size()});
+    out.pack(frame.lane->datagram_max);
+    out.pack(frame.lane->window);
+  };
+  const auto body = [&frame](Packer& out) {
     out.pack(frame.answer);
     out.pack(frame.version_min);
     out.pack(frame.version_max);
@@ -499,11 +557,18 @@ Bytes write_frame(FrameHeader header, const HelloFrame& frame) {
     out.pack(frame.leaving);
     out.pack(frame.room_envelopes);
     out.pack(frame.room_bytes);
-  });
+  };
+  return frame_of(FrameType::hello, {1, header.session}, 256, body, ext);
 }
 
 Bytes write_frame(FrameHeader header, const AckFrame& frame) {
-  return frame_of(FrameType::ack, header, 48 + frame.ranges.size() * 12, [&](Packer& out) {
+  const auto ext = [&frame](Packer& out) {
+    out.pack_map(frame.number > 0 ? 1 : 0);
+    if (frame.number == 0) return;
+    pack_str(out, kAckNumberKey);
+    out.pack(frame.number);
+  };
+  const auto body = [&frame](Packer& out) {
     out.pack(frame.room_envelopes);
     out.pack(frame.room_bytes);
     out.pack_array(static_cast<std::uint32_t>(frame.ranges.size()));
@@ -514,7 +579,8 @@ Bytes write_frame(FrameHeader header, const AckFrame& frame) {
       out.pack(range.range.last);
       if (range.place_count > 0) out.pack(range.place);
     }
-  });
+  };
+  return frame_of(FrameType::ack, header, 48 + frame.ranges.size() * 12, body, ext);
 }
 
 Bytes write_frame(FrameHeader header, const SeedFrame& frame) {

@@ -7,10 +7,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/envelope.h"
+#include "core/lane_offer.h"
 #include "core/types.h"
 
 namespace podring {
@@ -60,6 +62,7 @@ struct HelloFrame {
   bool leaving = false;
   std::uint64_t room_envelopes = 0;
   std::uint64_t room_bytes = 0;
+  std::optional<LaneOffer> lane;  ///< ext "lane"; the transport's, the core never looks at it
 };
 struct RelayFrame {
   std::uint64_t floor = 0;
@@ -82,6 +85,7 @@ struct AckFrame {
   std::uint64_t room_envelopes = 0;
   std::uint64_t room_bytes = 0;
   std::vector<AckRange> ranges;
+  std::uint64_t number = 0;  ///< ext "n": grows with each ack of the session; 0: not given
 };
 struct SeedFrame {
   std::uint64_t request = 0;
@@ -131,6 +135,8 @@ struct AnyFrame {
   PongFrame pong;
 };
 [[nodiscard]] bool read_frame(ByteView bytes, AnyFrame& frame);
+/// The type alone, of a frame that may be malformed further on; nullopt: it is no frame.
+[[nodiscard]] std::optional<FrameType> frame_type(ByteView bytes);
 
 /// Version and session of a frame that is about to be written.
 struct FrameHeader {

@@ -494,6 +494,29 @@ void Peer::on_route_frame(Now now, RouteId route, Address from, ByteView bytes) 
   }
 }
 
+void Peer::on_link_frame_lost(Now now, LinkId id, ByteView bytes) {
+  State& s = *state_;
+  s.advance(now);
+  State::Link* link = s.link_by_id(id);
+  if (link == nullptr || !link->is_up() || !read_frame(bytes, s.frame) ||
+      s.frame.session != link->session || s.frame.type != FrameType::relay)
+    return;
+  s.on_relay_lost(*link, s.frame.relay);
+}
+
+void Peer::on_route_frame_lost(Now now, RouteId route, ByteView bytes) {
+  State& s = *state_;
+  s.advance(now);
+  if (!read_frame(bytes, s.frame) || s.frame.type != FrameType::ack) return;
+  const std::uint32_t session = s.session_of(route, s.frame.session);
+  if (session != State::kNone) s.on_ack_lost(session, s.frame.ack);
+}
+
+void Peer::on_link_frame_max(Now now, LinkId id, std::optional<std::size_t> bytes) {
+  state_->advance(now);
+  if (State::Link* link = state_->link_by_id(id); link != nullptr) link->frame_max = bytes;
+}
+
 SeedResult Peer::seed(Now now, const SeedRequest& request) {
   state_->advance(now);
   return state_->seed(request);

@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::size_t kHeadBytesCounted =
     160;                                   // of an envelope, beside its tail, against byte budgets
+constexpr std::size_t kRelayBytes = 48;    // of a relay frame around its envelopes, at most
 constexpr int kSelfHandOversPerTurn = 64;  // alone: then the loop looks at its sockets again
 constexpr std::size_t kPrefetched = 6;     // entries ahead that are fetched while one is worked on
 constexpr auto kExpiryCheckEvery = std::chrono::seconds{1};
@@ -428,6 +429,7 @@ void Peer::State::say(std::uint32_t index, std::uint64_t sequence, InSlot& slot)
 void Peer::State::write_acks() {
   AckFrame& ack = frame.ack;
   const auto write = [&](Inbound& session) {
+    ack.number = ++session.acks;
     ack.room_envelopes = room_envelopes();
     ack.room_bytes = room_bytes();
     told_room(session);
@@ -479,8 +481,13 @@ void Peer::State::told_room(Inbound& session) {
 
 void Peer::State::on_ack(Link& link, const AckFrame& ack) {
   const bool had_no_room = link.room == 0 || link.room_bytes == 0;
-  link.room = ack.room_envelopes;
-  link.room_bytes = ack.room_bytes;
+  // Overtaken by a newer one: what it says of room and of places further on may be past.
+  const bool stale = ack.number < link.ack_number;
+  if (!stale) {
+    link.ack_number = ack.number;
+    link.room = ack.room_envelopes;
+    link.room_bytes = ack.room_bytes;
+  }
   const LinkId id = link.id;
   std::optional<TimePoint> sampled;
   bool received_any = false;
@@ -500,7 +507,8 @@ void Peer::State::on_ack(Link& link, const AckFrame& ack) {
       if (slot.held == kNone) continue;
       const std::uint32_t index = slot.held;
       Held& held = custody[index];
-      if (!slot.received) {
+      const bool news = !slot.received;
+      if (news) {
         count_out(held);
         held.received = true;
         slot.received = true;
@@ -517,7 +525,8 @@ void Peer::State::on_ack(Link& link, const AckFrame& ack) {
         let_go_any = true;
         continue;
       }
-      take_places(held, link, range);
+      if (stale && !news) continue;
+      take_places(held, link, range, stale);
       update_word(index);
     }
   }
@@ -538,7 +547,7 @@ void Peer::State::on_ack(Link& link, const AckFrame& ack) {
 }
 
 /// The places other than this peer's that the successor's word names, without repeats.
-void Peer::State::take_places(Held& held, const Link& link, const AckRange& range) {
+void Peer::State::take_places(Held& held, const Link& link, const AckRange& range, bool stale) {
   const CopiesOn copies_on = held.envelope.head.copies_on;
   if (!mutated(Mutation::places_never_shrink)) held.named_count = 0;
   const auto name = [&](std::uint64_t place) {
@@ -547,7 +556,7 @@ void Peer::State::take_places(Held& held, const Link& link, const AckRange& rang
     held.named[held.named_count++] = place;
   };
   name(link.places[static_cast<int>(copies_on)]);
-  if (range.place_count > 0) name(range.place);
+  if (range.place_count > 0 && !stale) name(range.place);
 }
 
 void Peer::State::on_ping(std::uint32_t index, const PingFrame& ping) {
@@ -684,14 +693,20 @@ void Peer::State::send_from_queue(Link& link) {
       link.try_full_at = TimePoint::max();
     }
     pop_queued(index);
-    if (count > 0 && batch.size() + held.bytes > settings.frame_bytes) flush_batch();
     const HandOver hand_over = hand_over_of(held, link.to);
     if (held.envelope.head.limit_kind == LimitKind::hops &&
         trace_is_cut(held.envelope, hand_over)) {
       ++counters.trace_trimmed;
       shed(Shed::What::trace_trimmed);
     }
+    const std::size_t before = batch.size();
     append_envelope(batch, held.envelope, hand_over);
+    if (count > 0 && batch.size() + kRelayBytes > frame_max(link)) {
+      const Bytes next = batch.substr(before);
+      batch.resize(before);
+      flush_batch();
+      batch = next;
+    }
     held.state = Held::State::sent;
     held.link = link.id;
     held.sequence = link.window.end();
@@ -711,30 +726,29 @@ void Peer::State::send_from_queue(Link& link) {
     link.resend_at = now.steady + rto(link, 0);
 }
 
-/// What the successor does not say it has, again, oldest first, one frame's worth at a time.
-void Peer::State::resend(Link& link) {
+/// Sends again what of these numbers the successor does not say it has, `most` bytes of envelopes
+/// or one.
+void Peer::State::resend_range(Link& link, std::uint64_t first, std::uint64_t end,
+                               std::size_t most) {
   batch.clear();
-  std::uint64_t first = 0;
+  std::uint64_t run = 0;
   std::size_t count = 0;
   std::size_t bytes = 0;
   const auto flush_run = [&] {
-    if (count > 0) send(link, write_relay(header(link), link.window.base(), first, count, batch));
+    if (count > 0) send(link, write_relay(header(link), link.window.base(), run, count, batch));
     batch.clear();
     count = 0;
   };
-  link.resend_from = std::max(link.resend_from, link.window.base());
-  bool oldest_seen = false;
-  for (std::uint64_t sequence = link.resend_from; sequence < link.window.end(); ++sequence) {
+  for (std::uint64_t sequence = std::max(first, link.window.base());
+       sequence < std::min(end, link.window.end()); ++sequence) {
     OutSlot& slot = link.window.at(sequence);
     if (slot.held == kNone || slot.received) {
-      if (!oldest_seen) link.resend_from = sequence + 1;
       flush_run();
       continue;
     }
-    oldest_seen = true;
-    if (bytes > 0 && (bytes + slot.bytes > settings.frame_bytes || link.room == 0)) break;
-    if (mutated(Mutation::never_resend)) continue;
-    if (count == 0) first = sequence;
+    if (bytes > 0 && (bytes + slot.bytes > most || link.room == 0)) break;
+    if (count > 0 && batch.size() + slot.bytes + kRelayBytes > frame_max(link)) flush_run();
+    if (count == 0) run = sequence;
     const Held& held = custody[slot.held];
     append_envelope(batch, held.envelope, hand_over_of(held, link.to));
     bytes += slot.bytes;
@@ -743,9 +757,43 @@ void Peer::State::resend(Link& link) {
     ++counters.hops_resent;
   }
   flush_run();
+}
+
+/// What the successor does not say it has, again, oldest first, one frame's worth at a time.
+void Peer::State::resend(Link& link) {
+  link.resend_from = std::max(link.resend_from, link.window.base());
+  while (link.resend_from < link.window.end()) {
+    const OutSlot& slot = link.window.at(link.resend_from);
+    if (slot.held != kNone && !slot.received) break;
+    ++link.resend_from;
+  }
+  if (!mutated(Mutation::never_resend))
+    resend_range(link, link.resend_from, link.window.end(), settings.frame_bytes);
   ++link.resend_expiries;
   link.resend_at =
       link.unreceived > 0 ? now.steady + rto(link, link.resend_expiries) : TimePoint::max();
+}
+
+/// A lane says that a frame did not arrive: no time-out is waited for.
+void Peer::State::on_relay_lost(Link& link, const RelayFrame& relay) {
+  if (mutated(Mutation::never_resend)) return;
+  resend_range(link, relay.first, relay.first + relay.envelopes.size(), settings.frame_bytes);
+}
+
+/// What the lost ack told of may have changed by now: the present words, and the room, again.
+void Peer::State::on_ack_lost(std::uint32_t index, const AckFrame& ack) {
+  Inbound& session = inbound[index];
+  for (const AckRange& range : ack.ranges) {
+    const std::uint64_t first = std::max(range.range.first, session.window.base());
+    for (std::uint64_t n = first; n <= range.range.last && session.window.contains(n); ++n) {
+      InSlot& slot = session.window.at(n);
+      if (slot.has_word) say(index, n, slot);
+    }
+  }
+  if (ack.ranges.empty() && !session.told_no_room) {
+    session.told_no_room = true;  // as far as its dialler knows; write_acks() tells
+    ++no_room_told;
+  }
 }
 
 /// Acks get lost too: asks for the present word on what was received and is not let go.

@@ -3,9 +3,11 @@
 // Nobody else includes it.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <unordered_map>
 #include <vector>
@@ -53,6 +55,8 @@ class Peer::State {
     std::size_t unsafe = 0;  ///< received, not let go
     std::uint64_t room = 0;  ///< as last told
     std::uint64_t room_bytes = 0;
+    std::uint64_t ack_number = 0;          ///< of the newest ack that was read
+    std::optional<std::size_t> frame_max;  ///< the transport's wish for batches
     RoundTrip round_trip;
     unsigned resend_expiries = 0;
     unsigned ask_expiries = 0;
@@ -102,6 +106,7 @@ class Peer::State {
     TimePoint last_heard;
     SequenceWindow<InSlot> window;
     std::vector<std::uint64_t> dirty;
+    std::uint64_t acks = 0;     ///< written
     bool told_no_room = false;  ///< its dialler was last told that there is no room
   };
   struct SeedClient {
@@ -193,13 +198,19 @@ class Peer::State {
   void hand_to_self();
   void send_from_queue(Link& link);
   void resend(Link& link);
+  void resend_range(Link& link, std::uint64_t first, std::uint64_t end, std::size_t most);
   void ask(Link& link);
   void expire(std::uint32_t index);
   void expire_queue();
   [[nodiscard]] std::uint32_t next_queued();
   void pop_queued(std::uint32_t index);
-  void take_places(Held& held, const Link& link, const AckRange& range);
+  void take_places(Held& held, const Link& link, const AckRange& range, bool stale);
   void told_room(Inbound& session);
+  void on_relay_lost(Link& link, const RelayFrame& frame);
+  void on_ack_lost(std::uint32_t session, const AckFrame& frame);
+  [[nodiscard]] std::size_t frame_max(const Link& link) const {
+    return std::min(link.frame_max.value_or(settings.frame_bytes), settings.frame_bytes);
+  }
   [[nodiscard]] HandOver hand_over_of(const Held& held, Address to) const;
   [[nodiscard]] std::uint32_t time_left_ms(const Held& held) const;
   [[nodiscard]] bool queue_has_room(std::size_t bytes) const;

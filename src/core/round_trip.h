@@ -25,6 +25,7 @@ class RoundTrip {
     smoothed_ = (7 * *smoothed_ + round_trip) / 8;
   }
   [[nodiscard]] std::optional<Duration> smoothed() const { return smoothed_; }
+  [[nodiscard]] Duration variation() const { return variation_; }
   /// The time-out after `expiries` expiries in a row, without jitter.
   [[nodiscard]] Duration timeout(Duration min, Duration max, unsigned expiries) const {
     Duration base = smoothed_ ? *smoothed_ + 4 * variation_ : std::chrono::seconds{1};

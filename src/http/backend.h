@@ -29,6 +29,18 @@ struct SeedOrder {
 };
 
 /// A neighbour or another peer that this one has a link with, in or out.
+/// A datagram lane, as this side has measured it.
+struct LaneView {
+  std::string state;                                    ///< "probing", "open" or "failed"
+  std::optional<std::chrono::microseconds> round_trip;  ///< smoothed
+  std::optional<std::chrono::microseconds> jitter;      ///< mean deviation of that
+  std::uint64_t path_mtu = 0;                           ///< bytes of UDP payload
+  std::uint64_t sent = 0;                               ///< datagrams that wanted an ack
+  std::uint64_t lost = 0;                               ///< of them
+  std::uint64_t received = 0;                           ///< datagrams
+  std::uint64_t missing = 0;                            ///< numbers that have not come
+};
+
 struct PeerView {
   Address address;
   std::string pod;   ///< empty while no hello was answered
@@ -40,8 +52,10 @@ struct PeerView {
   bool incoming = false;                                ///< it has said hello here
   std::optional<std::chrono::microseconds> round_trip;  ///< smoothed
   std::optional<std::chrono::milliseconds> heard_ago;
-  std::uint64_t in_flight = 0;  ///< sent, not received yet
-  std::uint64_t unsafe = 0;     ///< received there, held here
+  std::uint64_t in_flight = 0;        ///< sent, not received yet
+  std::uint64_t unsafe = 0;           ///< received there, held here
+  std::optional<LaneView> lane_to;    ///< of the session that was dialled here
+  std::optional<LaneView> lane_from;  ///< of the one that it has dialled
 };
 
 /// Outcome and age of name service answers.

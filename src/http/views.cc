@@ -28,6 +28,20 @@ void write_ticks(JsonText& json, std::string_view name, const std::optional<Time
   }
 }
 
+void write_lane(JsonText& json, std::string_view name, const std::optional<LaneView>& lane) {
+  json.key(name);
+  if (!lane) {
+    json.null();
+    return;
+  }
+  json.open_object().field("state", lane->state);
+  write_ticks(json, "round_trip_us", lane->round_trip);
+  write_ticks(json, "jitter_us", lane->jitter);
+  json.field("path_mtu", lane->path_mtu).field("sent", lane->sent).field("lost", lane->lost);
+  json.field("received", lane->received).field("missing", lane->missing);
+  json.close_object();
+}
+
 void write_peer(JsonText& json, const PeerView& peer) {
   json.open_object();
   json.field("address", to_string(peer.address)).field("pod", peer.pod).field("node", peer.node);
@@ -36,6 +50,8 @@ void write_peer(JsonText& json, const PeerView& peer) {
   write_ticks(json, "round_trip_us", peer.round_trip);
   write_ticks(json, "heard_ms_ago", peer.heard_ago);
   json.field("in_flight", peer.in_flight).field("unsafe", peer.unsafe);
+  write_lane(json, "lane_to", peer.lane_to);
+  write_lane(json, "lane_from", peer.lane_from);
   json.close_object();
 }
 

@@ -44,6 +44,7 @@ inline std::string_view name_of(const NamesAnswered&) { return "dns"; }
 inline std::string_view name_of(const FrontEndShed&) { return "shed"; }
 inline std::string_view name_of(const LoopLagged&) { return "lag"; }
 inline std::string_view name_of(const TransportTrouble&) { return "transport"; }
+inline std::string_view name_of(const LaneChanged&) { return "lane"; }
 inline std::string_view name_of(const Warned&) { return "warning"; }
 
 // ---- levels
@@ -72,6 +73,9 @@ inline Level level_of_one(const NamesAnswered& event) {
 inline Level level_of_one(const FrontEndShed&) { return Level::warn; }
 inline Level level_of_one(const LoopLagged&) { return Level::warn; }
 inline Level level_of_one(const TransportTrouble&) { return Level::warn; }
+inline Level level_of_one(const LaneChanged& event) {
+  return event.open ? Level::info : Level::warn;
+}
 inline Level level_of_one(const Warned&) { return Level::warn; }
 
 // ---- words
@@ -274,6 +278,15 @@ template <typename Fields>
 void write_fields(Fields& out, const TransportTrouble& event) {
   out.text("what", event.what);
   out.text("detail", event.detail);
+}
+template <typename Fields>
+void write_fields(Fields& out, const LaneChanged& event) {
+  out.address("peer", event.peer);
+  out.flag("outgoing", event.outgoing);
+  out.flag("open", event.open);
+  if (event.round_trip) out.number("round_trip_us", micros_of(*event.round_trip));
+  out.number("sent", event.sent);
+  out.number("lost", event.lost);
 }
 template <typename Fields>
 void write_fields(Fields& out, const Warned& event) {

@@ -239,6 +239,49 @@ void add_transport(Families& out, const TransportMetrics& transport) {
               "Incoming connections turned away at a bound.", transport.connections_refused);
 }
 
+void add_lanes(Families& out, const DatagramMetrics& datagrams) {
+  const std::pair<const char*, const LaneMetrics*> lanes[] = {
+      {"successor", datagrams.successor ? &*datagrams.successor : nullptr},
+      {"predecessor", datagrams.predecessor ? &*datagrams.predecessor : nullptr}};
+  const auto family = [&](std::string_view name, std::string_view help, auto&& value) {
+    out.family(name, help, MetricType::Gauge);
+    for (const auto& [link, lane] : lanes) {
+      if (lane != nullptr && lane->round_trip) out.gauge(name, "", value(*lane), {{"link", link}});
+    }
+  };
+  constexpr std::string_view kOpen = "1 while the link's frames go by datagram as well.";
+  for (const auto& [link, lane] : lanes) {
+    out.gauge("podring_lane_open", kOpen, std::uint64_t{lane != nullptr && lane->open},
+              {{"link", link}});
+  }
+  family("podring_lane_round_trip_seconds", "Smoothed round trip of the link's datagrams.",
+         [](const LaneMetrics& lane) { return seconds_of(*lane.round_trip); });
+  family("podring_lane_jitter_seconds", "Mean deviation of that.",
+         [](const LaneMetrics& lane) { return seconds_of(lane.jitter); });
+  family("podring_lane_path_mtu_bytes", "The largest datagram that is sent, UDP payload.",
+         [](const LaneMetrics& lane) { return lane.path_mtu; });
+}
+
+/// Nothing without --lanes udp or auto.
+void add_datagrams(Families& out, const DatagramMetrics& datagrams) {
+  if (!datagrams.used) return;
+  add_lanes(out, datagrams);
+  out.counter("podring_datagrams_sent_total", "Datagrams sent.", datagrams.sent);
+  out.counter("podring_datagrams_sent_bytes_total", "UDP payload sent.", datagrams.sent_bytes);
+  out.counter("podring_datagrams_send_failures_total", "Datagrams that the kernel did not take.",
+              datagrams.send_failures);
+  out.counter("podring_datagrams_lost_total",
+              "Sent datagrams that were not acked; what they carried is said again.",
+              datagrams.lost);
+  out.counter("podring_datagrams_received_total", "Datagrams taken from the socket.",
+              datagrams.received);
+  out.counter("podring_datagrams_received_bytes_total", "Their UDP payload.",
+              datagrams.received_bytes);
+  out.counter("podring_datagrams_strangers_total",
+              "Datagrams dropped: malformed, or without a token that was given out.",
+              datagrams.strangers);
+}
+
 void add_loop(Families& out, const LoopMetrics& loop) {
   out.counter("podring_loop_turns_total", "Turns of the loop.", loop.turns);
   out.counter("podring_loop_late_seconds_total",
@@ -345,6 +388,7 @@ std::vector<MetricFamily> metric_families(const MetricsSnapshot& snapshot) {
   add_budgets(out, snapshot);
   add_names(out, snapshot.names);
   add_transport(out, snapshot.transport);
+  add_datagrams(out, snapshot.datagrams);
   add_loop(out, snapshot.loop);
   add_log(out, snapshot);
   add_hops(out, snapshot.hops);

@@ -67,6 +67,26 @@ struct TransportMetrics {
   std::uint64_t connections_refused = 0;
 };
 
+/// Of the datagram lane to the successor, or from the predecessor.
+struct LaneMetrics {
+  bool open = false;
+  std::optional<Duration> round_trip;
+  Duration jitter{};
+  std::uint64_t path_mtu = 0;  ///< bytes of UDP payload
+};
+struct DatagramMetrics {
+  bool used = false;  ///< there is a socket for them
+  std::optional<LaneMetrics> successor;
+  std::optional<LaneMetrics> predecessor;
+  std::uint64_t sent = 0;
+  std::uint64_t sent_bytes = 0;
+  std::uint64_t send_failures = 0;
+  std::uint64_t lost = 0;
+  std::uint64_t received = 0;
+  std::uint64_t received_bytes = 0;
+  std::uint64_t strangers = 0;
+};
+
 struct LoopMetrics {
   std::uint64_t turns = 0;
   Duration late_sum{};  ///< how much later than asked for the loop turned, added up
@@ -94,6 +114,7 @@ struct MetricsSnapshot {
   bool ready = false;
   NamesMetrics names;
   TransportMetrics transport;
+  DatagramMetrics datagrams;
   LoopMetrics loop;
   LogCounters log;
   HopTimes hops;

@@ -65,11 +65,20 @@ struct TransportTrouble {  ///< a socket call failed in a way that is not a peer
   std::string what;
   std::string detail;
 };
+/// Datagrams are used for a session from here on, or not any more.
+struct LaneChanged {
+  Address peer;
+  bool outgoing = true;  ///< the session that was dialled here
+  bool open = false;
+  std::optional<Duration> round_trip;
+  std::uint64_t sent = 0;  ///< datagrams that wanted an ack
+  std::uint64_t lost = 0;  ///< of them
+};
 struct Warned {  ///< for the operator: what is odd and what to change
   std::string detail;
 };
 
 using NodeEvent = std::variant<Started, Ready, Stopped, StartSeeds, NamesAnswered, FrontEndShed,
-                               LoopLagged, TransportTrouble, Warned>;
+                               LoopLagged, TransportTrouble, LaneChanged, Warned>;
 
 }  // namespace podring::observe

@@ -114,6 +114,8 @@ TEST_CASE("every flag takes what --print-config shows of it, as flag and as vari
                      "2",
                      "--admin-port",
                      "65535",
+                     "--lanes",
+                     "auto",
                      "--copies",
                      "3",
                      "--copies-on",

@@ -73,6 +73,31 @@ std::vector<Bytes> one_of_each() {
 
 }  // namespace
 
+TEST_CASE("a hello carries the offer of a lane, and what is no such offer is none", "[codec]") {
+  HelloFrame hello = some_hello();
+  hello.lane = LaneOffer{5570, 7, {}, 8952, 100'000};
+  hello.lane->token.bytes.fill(0xa5);
+  AnyFrame read;
+  Bytes bytes = write_frame({1, 3}, hello);
+  REQUIRE(read_frame(bytes, read));
+  CHECK(read.hello.lane == hello.lane);
+  hello.lane->datagram_max = kDatagramBase - 1;
+  REQUIRE(read_frame(write_frame({1, 3}, hello), read));
+  CHECK_FALSE(read.hello.lane.has_value());
+  REQUIRE(read_frame(write_frame({1, 3}, some_hello()), read));
+  CHECK_FALSE(read.hello.lane.has_value());
+}
+
+TEST_CASE("an ack's number comes back, and the type of a frame is known by its front", "[codec]") {
+  AckFrame ack{1, 2, {}, 70'000};
+  AnyFrame read;
+  const Bytes bytes = write_frame({1, 3}, ack);
+  REQUIRE(read_frame(bytes, read));
+  CHECK(read.ack.number == 70'000);
+  CHECK(frame_type(ByteView{bytes}.substr(0, 9)) == FrameType::ack);
+  CHECK_FALSE(frame_type("nothing of ours").has_value());
+}
+
 TEST_CASE("hello comes back as it was", "[codec]") {
   AnyFrame frame;
   REQUIRE(read_frame(write_frame({1, 7}, some_hello()), frame));

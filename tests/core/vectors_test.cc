@@ -143,7 +143,8 @@ AnyFrame frame_from(const Object& entry, std::vector<Bytes>& envelopes) {
                    in.address("dialled"),
                    in.boolean("leaving"),
                    in.number<std::uint64_t>("room_envelopes"),
-                   in.number<std::uint64_t>("room_bytes")};
+                   in.number<std::uint64_t>("room_bytes"),
+                   std::nullopt};
   } else if (type == "relay") {
     frame.type = FrameType::relay;
     frame.relay.floor = in.number<std::uint64_t>("floor");

@@ -66,7 +66,7 @@ class Monitoring(unittest.TestCase):
         cls.admin = free_port(cls.addresses[0])
         ring, front = free_port(cls.addresses[0]), free_port(cls.addresses[0])
         for number, address in enumerate(cls.addresses, 1):
-            cls.start([PODRING, "--name", f"pod-{number}", "--address", address, "--peers", ",".join(cls.addresses), "--port",
+            cls.start([PODRING, "--name", f"pod-{number}", "--address", address, "--peers", ",".join(cls.addresses), "--lanes", "udp", "--port",
                        str(ring), "--http-port", str(front), "--admin-port", str(cls.admin), "--grace-ms", "1000",
                        "--drain-linger-ms", "0"])
         cls.peers = list(cls.processes)

@@ -54,6 +54,9 @@ MetricsSnapshot full_snapshot() {
   snapshot.names.addresses = 2;
   const Event event = visit(travelled("m", {"pod-x"}));
   snapshot.hops.observe(kNow, std::get<Visited>(event));  // 100 us after the arrival before
+  snapshot.datagrams.used = true;
+  snapshot.datagrams.successor = LaneMetrics{true, 80us, 5us, 1452};
+  snapshot.datagrams.sent = 6;
   return snapshot;
 }
 
@@ -127,6 +130,10 @@ TEST_CASE("values are those of the snapshot", "[metrics]") {
   CHECK(value("podring_link_up{link=\"predecessor\"}") == 1);
   CHECK(value("podring_link_round_trip_seconds{link=\"successor\"}") == Approx(250e-6));
   CHECK(value("podring_link_silent_seconds{link=\"predecessor\"}") == Approx(0.02));
+  CHECK(value("podring_lane_open{link=\"successor\"}") == 1);
+  CHECK(value("podring_lane_open{link=\"predecessor\"}") == 0);
+  CHECK(value("podring_lane_round_trip_seconds{link=\"successor\"}") == Approx(80e-6));
+  CHECK(value("podring_datagrams_sent_total") == 6);
   CHECK(value("podring_peers_suspected") == 1);
   CHECK(value("podring_queue_envelopes") == 17);
   CHECK(value("podring_dns_answers_total{outcome=\"answer\"}") == 9);

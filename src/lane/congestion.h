@@ -1,0 +1,55 @@
+// How much may be in flight, and how fast: the NewReno controller of RFC 9002 section 7 and its
+// pacing. Bytes of UDP payload.
+//
+// NewReno because losses inside a cluster come from full buffers, mostly the receiver's own, and a
+// session's window is bounded by the receiver's room anyway; nothing here has to fill a long path.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/types.h"
+
+namespace podring::lane {
+
+class Congestion {
+ public:
+  static constexpr std::size_t kInitialPackets = 10;
+  static constexpr std::size_t kMinimumPackets = 2;
+
+  /// `limit`: never more than this in flight, whatever the path takes (the receiver's room).
+  Congestion(std::size_t datagram, std::size_t limit);
+
+  void on_sent(std::size_t bytes) { in_flight_ += bytes; }
+  void on_acked(TimePoint sent_at, std::size_t bytes);
+  /// `counts`: a lost path probe tells of its size, not of congestion.
+  void on_lost(TimePoint now, TimePoint sent_at, std::size_t bytes, bool counts);
+  /// No longer waited for, for another reason than a loss.
+  void on_forgotten(std::size_t bytes) { in_flight_ -= bytes; }
+  /// Everything over a long time was lost: begin again with the least.
+  void on_persistent_congestion();
+  void set_datagram(std::size_t datagram) { datagram_ = datagram; }
+
+  [[nodiscard]] bool may_send(std::size_t bytes) const { return in_flight_ + bytes <= window(); }
+  [[nodiscard]] std::size_t window() const;
+  [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
+
+  // Pacing: a token bucket that fills with 5/4 of a window a round trip, and holds what two turns
+  // of a loop with timers of a millisecond need.
+  /// When `bytes` may go at the earliest; `now` or before: at once.
+  [[nodiscard]] TimePoint paced_at(TimePoint now, std::size_t bytes, Duration smoothed);
+  void on_paced(std::size_t bytes) { tokens_ -= static_cast<std::int64_t>(bytes); }
+
+ private:
+  std::size_t datagram_;
+  std::size_t limit_;
+  std::size_t window_;
+  std::size_t threshold_ = SIZE_MAX;
+  std::size_t acked_in_avoidance_ = 0;
+  std::size_t in_flight_ = 0;
+  TimePoint recovery_from_ = TimePoint::min();
+  std::int64_t tokens_ = 0;
+  TimePoint filled_at_ = TimePoint::min();
+};
+
+}  // namespace podring::lane

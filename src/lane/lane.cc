@@ -1,0 +1,233 @@
+#include "lane/lane.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+namespace podring::lane {
+namespace {
+
+constexpr std::size_t kAnswersMax = 8;  // that wait to be written
+constexpr std::size_t kPadBelow = 8;    // a full datagram is padded when an eighth of it is free
+
+}  // namespace
+
+Lane::Lane(TimePoint now, const LaneOffer& remote, std::uint32_t datagram_max, std::uint64_t seed)
+    : remote_{remote},
+      random_{seed},
+      recovery_{kDatagramBase, remote.window},
+      path_mtu_{std::min(remote.datagram_max, datagram_max)},
+      probe_at_{now},
+      last_heard_{now} {}
+
+std::size_t Lane::frame_max() const {
+  return state_ == LaneState::open ? path_mtu_.size() - kHeaderBytes - kFrameOverhead : 0;
+}
+
+// ---- coming in
+// ------------------------------------------------------------------------------------
+
+bool Lane::on_payload(TimePoint now, const Payload& payload) {
+  if (payload.ack) {
+    Recovery::News news;
+    if (!recovery_.on_ack(now, *payload.ack, news)) return false;
+    take_news(now, news);
+  }
+  last_heard_ = now;
+  for (const std::uint64_t probe : payload.probes) {
+    if (to_answer_.size() < kAnswersMax) to_answer_.push_back(probe);
+  }
+  for (const std::uint64_t answer : payload.answers) {
+    if (challenge_answered_ || answer != challenge_) continue;
+    challenge_answered_ = true;
+    unanswered_ = 0;
+    const unsigned needed = state_ == LaneState::failed ? kAnswersAgain : 1;
+    if (state_ == LaneState::open || ++answers_ < needed) continue;
+    state_ = LaneState::open;
+    probe_every_ = kProbeEvery;
+    recovery_.reset_timeouts();
+  }
+  return true;
+}
+
+void Lane::take_news(TimePoint now, Recovery::News& news) {
+  std::move(news.lost_frames.begin(), news.lost_frames.end(), std::back_inserter(lost_));
+  if (news.path_probe_acked) {
+    path_mtu_.on_probe_acked(*news.path_probe_acked);
+    recovery_.congestion().set_datagram(path_mtu_.size());
+  } else if (news.path_probe_lost) {
+    path_mtu_.on_probe_lost(now);
+  }
+}
+
+void Lane::on_tick(TimePoint now) {
+  if (now >= recovery_.deadline()) {
+    Recovery::News news;
+    recovery_.on_timeout(now, news);
+    take_news(now, news);
+  }
+  if (state_ != LaneState::open) {
+    // The next probe is the next try; nothing is sent to hurry the last one.
+    if (recovery_.timeouts() > 0) recovery_.forget_all(lost_);
+  } else if (recovery_.larger_lost() >= kLargerLostMax && path_mtu_.on_black_hole(now)) {
+    // Small ones are acked, larger ones vanish. What was made for them may not fit any more.
+    recovery_.congestion().set_datagram(kDatagramBase);
+    hand_back_all();
+  } else if (recovery_.timeouts() >= kTimeoutsMax) {
+    fail(now);
+  }
+  if (now >= probe_at_) challenge_again(now);
+}
+
+/// ZeroMQ takes over, with everything that is not known to have arrived.
+void Lane::fail(TimePoint now) {
+  state_ = LaneState::failed;
+  answers_ = unanswered_ = 0;
+  hand_back_all();
+  probe_every_ = kProbeEvery;
+  probe_at_ = now + probe_every_;
+  challenge_answered_ = true;
+}
+
+void Lane::hand_back_all() {
+  recovery_.forget_all(lost_);
+  std::move(queue_.begin(), queue_.end(), std::back_inserter(lost_));
+  queue_.clear();
+  queue_bytes_ = 0;
+}
+
+/// The time of the next probe has come; it is written with whatever goes next.
+void Lane::challenge_again(TimePoint now) {
+  // Where a time-out is longer than the pause between probes, each probe puts it off.
+  if (is_open() && !challenge_answered_ && ++unanswered_ >= kTimeoutsMax) return fail(now);
+  if (state_ == LaneState::probing) {
+    // The first ones may overtake the hello that makes the lane known there.
+    if (!challenge_answered_) probe_every_ = std::min(probe_every_ * 2, Duration{kProbeEvery});
+  } else if (state_ == LaneState::failed && !challenge_answered_) {
+    answers_ = 0;
+    probe_every_ = std::min(probe_every_ * 2, Duration{kProbeEveryMax});
+  } else if (state_ == LaneState::failed) {
+    probe_every_ = kProbeEvery;
+  }
+  challenge_ = random_.next();
+  challenge_answered_ = false;
+}
+
+// ---- going out
+// ------------------------------------------------------------------------------------
+
+bool Lane::send(Bytes& frame) {
+  if (frame.size() > frame_max() || queue_bytes_ + frame.size() > kQueueBytesMax) return false;
+  queue_bytes_ += frame.size();
+  queue_.push_back(std::move(frame));
+  return true;
+}
+
+void Lane::begin(Bytes& datagram) const {
+  datagram.clear();
+  write_header(datagram,
+               {.lane = remote_.lane, .token = remote_.token, .number = recovery_.next_number()});
+}
+
+bool Lane::write(TimePoint now, Bytes& datagram) {
+  SentPacket packet;
+  if (is_open() && recovery_.has_room()) {
+    if (const auto size = path_mtu_.probe(now);
+        size && recovery_.congestion().may_send(*size) && recovery_.round_trip().smoothed()) {
+      return write_path_probe(now, *size, datagram, packet);
+    }
+  }
+  begin(datagram);
+  if (!fill(now, datagram, packet)) return false;
+  finish(now, datagram, std::move(packet));
+  return true;
+}
+
+bool Lane::write_path_probe(TimePoint now, std::uint32_t size, Bytes& datagram,
+                            SentPacket& packet) {
+  begin(datagram);
+  write_probe(datagram, random_.next());  // its ack counts, nobody looks at the answer
+  datagram.resize(size);
+  packet.eliciting = packet.path_probe = true;
+  path_mtu_.on_probe_sent();
+  finish(now, datagram, std::move(packet));
+  return true;
+}
+
+/// Acks and answers first, then a probe that is due, then frames as far as they fit and may go.
+bool Lane::fill(TimePoint now, Bytes& datagram, SentPacket& packet) {
+  const std::size_t size = path_mtu_.size();
+  Congestion& congestion = recovery_.congestion();
+  const Duration smoothed = recovery_.round_trip().smoothed().value_or(Duration{});
+  const bool may_send = is_open() && recovery_.has_room() && congestion.may_send(size) &&
+                        congestion.paced_at(now, size, smoothed) <= now;
+  const bool probe_due = now >= probe_at_ && !challenge_answered_;
+  const bool draws = recovery_.probes_due() > 0;
+  const bool frames = may_send && !queue_.empty();
+  const auto ack_at = received_.ack_at();
+  const bool ack_due = ack_at && *ack_at <= now;
+  if (!ack_due && to_answer_.empty() && !probe_due && !draws && !frames) return false;
+  // An ack that is not due goes along where a frame leaves room for it.
+  const std::size_t ack_bytes = ack_bytes_of(received_.ranges().size());
+  const std::size_t front = frames ? kFrameOverhead + queue_.front().size() : 0;
+  if (ack_due || (ack_at && datagram.size() + ack_bytes + front <= size)) {
+    write_ack(datagram, received_.delay(now), received_.ranges());
+    received_.acked();
+  }
+  // Answers want no ack: one that is lost is asked for again, and the other side's probes must not
+  // put off this side's time-outs.
+  for (const std::uint64_t answer : std::exchange(to_answer_, {})) write_answer(datagram, answer);
+  if (probe_due || draws) {
+    write_probe(datagram, challenge_);
+    packet.eliciting = true;
+    if (probe_due) probe_at_ = now + probe_every_;
+    recovery_.probe_sent();
+  }
+  while (frames && !queue_.empty() &&
+         datagram.size() + kFrameOverhead + queue_.front().size() <= size) {
+    write_lane_frame(datagram, queue_.front());
+    queue_bytes_ -= queue_.front().size();
+    packet.frames.push_back(std::move(queue_.front()));
+    queue_.pop_front();
+    packet.eliciting = true;
+  }
+  // Datagrams of one size leave the machine together.
+  if (frames && !queue_.empty() && (size - datagram.size()) * kPadBelow <= size)
+    datagram.resize(size);
+  return true;
+}
+
+void Lane::finish(TimePoint now, const Bytes& datagram, SentPacket packet) {
+  packet.at = now;
+  packet.bytes = static_cast<std::uint32_t>(datagram.size());
+  if (packet.eliciting) recovery_.congestion().on_paced(datagram.size());
+  recovery_.on_sent(std::move(packet));
+}
+
+TimePoint Lane::next_deadline(TimePoint now) {
+  TimePoint at = std::min(recovery_.deadline(), probe_at_);
+  if (const auto ack_at = received_.ack_at()) at = std::min(at, *ack_at);
+  if (!is_open()) return at;
+  at = std::min(at, std::max(path_mtu_.next_at(), probe_at_));
+  Congestion& congestion = recovery_.congestion();
+  if (!queue_.empty() && recovery_.has_room() && congestion.may_send(path_mtu_.size())) {
+    const Duration smoothed = recovery_.round_trip().smoothed().value_or(Duration{});
+    at = std::min(at, congestion.paced_at(now, path_mtu_.size(), smoothed));
+  }
+  return at;
+}
+
+LaneFigures Lane::figures() const {
+  return {.state = state_,
+          .round_trip = recovery_.round_trip().smoothed(),
+          .variation = recovery_.round_trip().variation(),
+          .path_mtu = path_mtu_.size(),
+          .window = recovery_.congestion().window(),
+          .sent = recovery_.sent(),
+          .sent_lost = recovery_.lost(),
+          .received = received_.count(),
+          .received_missing = received_.missing(),
+          .repeats = received_.repeats()};
+}
+
+}  // namespace podring::lane

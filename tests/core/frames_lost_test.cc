@@ -1,0 +1,158 @@
+// Frames that come by more than one lane: lost ones, overtaken ones, small ones.
+// proto-docs/datagrams.md section 1, wire-protocol.md section 6.
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/codec.h"
+#include "core/peer.h"
+#include "support/catch.h"
+
+using namespace podring;
+using namespace std::chrono_literals;
+
+namespace {
+
+const Address kA = Address::v4(0x0a000001);
+const Address kB = Address::v4(0x0a000002);
+
+Settings settings_of(std::uint8_t copies) {
+  Settings settings;
+  settings.copies = copies;
+  return settings;
+}
+
+/// One peer; the test plays the other one, which it has dialled and which has dialled it.
+class Half {
+ public:
+  explicit Half(std::uint8_t copies = 2) : peer{{"a", "", "", kA, {1}}, settings_of(copies), 1} {
+    peer.set_fixed_view(now, std::vector{kA, kB});
+    link = std::get<Dial>(flush().actions.at(0)).link;
+    peer.on_link_connected(now, link);
+    AnyFrame hello = frames(flush()).at(0);
+    session = hello.session;
+    hello.hello.answer = true;
+    hello.hello.identity = {"b", "", "", kB, {2}};
+    hello.hello.room_envelopes = 100;
+    hello.hello.room_bytes = 1'000'000;
+    peer.on_link_frame(now, link, write_frame({1, session}, hello.hello));
+    hello.hello.answer = false;
+    hello.hello.dialled = kA;
+    peer.on_route_frame(now, kRoute, kB, write_frame({1, kSession}, hello.hello));
+    flush();
+  }
+
+  Outputs& flush() { return peer.flush(now); }
+  void seed(std::uint32_t count) {
+    SeedRequest request;
+    request.message.assign(200, 'x');
+    request.count = count;
+    request.sender = kA;
+    REQUIRE(peer.seed(now, request).error == SeedError::none);
+  }
+  void ack(const AckFrame& frame) {
+    peer.on_link_frame(now, link, write_frame({1, session}, frame));
+  }
+  /// The frames of one turn that are of one type; each keeps its bytes in `sent`.
+  std::vector<AnyFrame> frames(Outputs& out, std::optional<FrameType> type = {}) {
+    std::vector<AnyFrame> found;
+    for (const Action& action : out.actions) {
+      const auto* to_link = std::get_if<SendLink>(&action);
+      const auto* to_route = std::get_if<SendRoute>(&action);
+      if (to_link == nullptr && to_route == nullptr) continue;
+      sent.push_back(to_link != nullptr ? to_link->frame : to_route->frame);
+      AnyFrame frame;
+      REQUIRE(read_frame(sent.back(), frame));
+      if (!type || frame.type == *type) found.push_back(frame);
+    }
+    return found;
+  }
+
+  static constexpr RouteId kRoute = 7;
+  static constexpr std::uint64_t kSession = 33;
+  Now now{TimePoint{1s}, {1}};
+  Peer peer;
+  LinkId link = 0;
+  std::uint64_t session = 0;
+  std::vector<Bytes> sent;
+};
+
+}  // namespace
+
+TEST_CASE("what a lost frame carried is sent again at once, but for what has come", "[lanes]") {
+  Half a;
+  a.seed(3);
+  REQUIRE(a.frames(a.flush(), FrameType::relay).size() == 1);
+  const Bytes relay = a.sent.back();
+  a.ack({100, 1'000'000, {{Word::received, {0, 0}, 0, 0}}, 1});
+  a.peer.on_link_frame_lost(a.now, a.link, relay);
+  const auto again = a.frames(a.flush(), FrameType::relay);
+  REQUIRE(again.size() == 1);
+  CHECK(again[0].relay.first == 1);
+  CHECK(again[0].relay.envelopes.size() == 2);
+  CHECK(a.peer.counters().hops_resent == 2);
+  a.ack({100, 1'000'000, {{Word::safe, {0, 2}, 0, 0}}, 2});
+  a.peer.on_link_frame_lost(a.now, a.link, relay);
+  CHECK(a.frames(a.flush(), FrameType::relay).empty());
+}
+
+TEST_CASE("batches are no larger than the transport wishes", "[lanes]") {
+  Half a;
+  a.peer.on_link_frame_max(a.now, a.link, 800);
+  a.seed(20);
+  const auto relays = a.frames(a.flush(), FrameType::relay);
+  CHECK(relays.size() > 1);
+  CHECK(relays.size() < 20);
+  std::size_t envelopes = 0;
+  for (const AnyFrame& frame : relays) envelopes += frame.relay.envelopes.size();
+  CHECK(envelopes == 20);
+  CHECK(std::all_of(a.sent.begin(), a.sent.end(), [](const Bytes& b) { return b.size() <= 800; }));
+}
+
+TEST_CASE("an ack that was overtaken names no places and no room", "[lanes]") {
+  Half a{3};
+  a.seed(1);
+  REQUIRE(a.frames(a.flush(), FrameType::relay).size() == 1);
+  const EnvelopeId id{{1}, 1};
+  a.ack({100, 1'000'000, {{Word::received, {0, 0}, 0, 0}}, 2});
+  a.ack({0, 0, {{Word::received, {0, 0}, 1, 77}}, 1});  // B took that back in the second one
+  REQUIRE(a.peer.held_status(id));
+  CHECK(a.peer.held_status(id)->named_count == 1);
+  a.seed(1);
+  CHECK(a.frames(a.flush(), FrameType::relay).size() == 1);  // there is room
+  a.ack({100, 1'000'000, {{Word::received, {0, 0}, 1, 77}}, 3});
+  CHECK(a.peer.held_status(id)->named_count == 2);
+}
+
+TEST_CASE("what a lost ack told is told as it is now", "[lanes]") {
+  Half a;
+  EnvelopeHead head;
+  head.id = {{2}, 1};
+  head.origin = kB;
+  head.limit = 10;
+  head.time_left_ms = 60'000;
+  Bytes envelopes;
+  append_envelope(envelopes, make_envelope(head, "text"),
+                  {.hop = 1,
+                   .lap = 0,
+                   .time_left_ms = 60'000,
+                   .append_entry = true,
+                   .pod = "b",
+                   .arrived = {1}});
+  a.peer.on_route_frame(a.now, Half::kRoute, kB,
+                        write_relay({1, Half::kSession}, 0, 0, 1, envelopes));
+  const auto first = a.frames(a.flush(), FrameType::ack);
+  REQUIRE(first.size() == 1);
+  CHECK(first[0].ack.ranges.at(0).word == Word::received);
+  const Bytes lost = *std::find_if(a.sent.begin(), a.sent.end(), [](const Bytes& bytes) {
+    return frame_type(bytes) == FrameType::ack;
+  });
+  a.ack({100, 1'000'000, {{Word::received, {0, 0}, 0, 0}}, 1});  // so it is safe by now
+  a.frames(a.flush());
+  a.peer.on_route_frame_lost(a.now, Half::kRoute, lost);
+  const auto again = a.frames(a.flush(), FrameType::ack);
+  REQUIRE(again.size() == 1);
+  CHECK(again[0].ack.ranges.at(0).word == Word::safe);
+  CHECK(again[0].ack.number > first[0].ack.number);
+}
