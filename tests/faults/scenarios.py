@@ -170,6 +170,58 @@ def drop(options, folder):
     yield "  links given up meanwhile", True, str(suspected)
 
 
+def lanes_open(ring):
+    """Of all links, those whose frames go by datagram as well."""
+    return sum(peer["lane_to"] is not None and peer["lane_to"]["state"] == "open"
+               for pod in ring.pods for peer in (pod.ring_state() or {"peers": []})["peers"])
+
+
+def datagrams(options, folder, what, faults):
+    """A ring of three with datagrams; faults(pod) -> rules for its filter. Lanes fail and open again, links do not."""
+    with ring_under_load(options, folder, 3, "--lanes", "udp") as ring:
+        wait_until("open lanes", lambda: lanes_open(ring) == 3, 30)
+        open_meanwhile = []
+        for _ in range(max(1, options.rounds // 4)):
+            for pod in ring.pods:
+                if rules := faults(ring, pod):
+                    pod.port.drop(*rules)
+            for _ in range(max(2, options.seconds // 10)):
+                time.sleep(1)
+                open_meanwhile.append(lanes_open(ring))
+            for pod in ring.pods:
+                pod.port.heal()
+            wait_until("open lanes", lambda: lanes_open(ring) == 3, 60)
+        outcome = Outcome(ring)
+    repeated = outcome.found["totals"]["visits_repeated"]
+    detours = outcome.found["totals"]["detours"]
+    extra = [f"{repeated} visits repeated, {detours} detours"] if repeated or detours else []
+    yield verdict(what, outcome, *extra)
+    yield "  open lanes of 3 meanwhile", True, f"{min(open_meanwhile)} to {max(open_meanwhile)}"
+    failed = sum(1 for _ in outcome.lines('"event":"lane".*"open":false'))
+    yield "  lanes that failed, and opened again", True, str(failed)
+
+
+def udp_loss(options, folder):
+    for percent in (5, 20):
+        logs = folder / str(percent)
+        logs.mkdir()
+        yield from datagrams(options, logs, f"{percent} % of all datagrams dropped",
+                             lambda ring, pod: [f"in iifname eth0 udp dport 5570 numgen random mod 100 < {percent}"])
+
+
+def udp_blocked(options, folder):
+    def one_way(ring, pod):
+        return ["in iifname eth0 udp dport 5570"] if pod is ring.pods[0] else []
+
+    def both_ways(ring, pod):
+        return ["in iifname eth0 udp dport 5570", "out oifname eth0 udp dport 5570"]
+
+    for name, rules in (("one way, to one pod", one_way), ("both ways, everywhere", both_ways)):
+        logs = folder / name.split()[0]
+        logs.mkdir()
+        yield from datagrams(options, logs, f"datagrams blocked {name}", rules)
+
+
 def slow_dns(options, folder):
     """The name server answers for a moment every 4 s only, while pods are killed and come back."""
     over = threading.Event()
@@ -269,5 +321,6 @@ def two_at_once(options, folder):
 
 
 SCENARIOS = {"kill": kill, "pause": pause, "cut-one-way": cut_one_way, "cut-both-ways": cut_both_ways, "cut-off": cut_off, "drop": drop,
+             "udp-loss": udp_loss, "udp-blocked": udp_blocked,
              "eight": eight, "slow-dns": slow_dns, "no-dns": no_dns, "rolling": rolling, "two-in-a-row": two_in_a_row,
              "two-at-once": two_at_once}
