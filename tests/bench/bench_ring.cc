@@ -42,6 +42,7 @@ constexpr std::size_t kOverFull = kPeers * 1200;  // queues of 1,024
 
 struct Options {
   std::vector<int> copies{2, 1, 3};
+  std::vector<std::string> lanes{"zmq"};
   std::size_t in_flight = 1000;
   std::size_t bytes = 256;
   std::uint32_t hops = 100;
@@ -86,7 +87,7 @@ class DevNull {
 /// Lines go to /dev/null: whoever reads them takes time that is not the ring's.
 class PodringRing {
  public:
-  explicit PodringRing(int copies) : ring_{kPeers, flags(copies)} {
+  PodringRing(int copies, const std::string& lanes) : ring_{kPeers, flags(copies, lanes)} {
     for (std::size_t n = 1; n <= kPeers; ++n) ring_.start(n, {}, {.output = null_.fd()});
     if (!ring_.closed(kFormedWithin)) throw std::runtime_error{"the ring did not close"};
   }
@@ -114,17 +115,16 @@ class PodringRing {
   }
 
  private:
-  static std::vector<std::string> flags(int copies) {
-    return {
-        "--copies", std::to_string(copies), "--log-hops", "false", "--seed-on-start", "0", "--ring",
-        "podring"};
+  static std::vector<std::string> flags(int copies, const std::string& lanes) {
+    return {"--copies", std::to_string(copies), "--lanes", lanes,    "--log-hops",
+            "false",    "--seed-on-start",      "0",       "--ring", "podring"};
   }
   DevNull null_;
   TestRing ring_;
 };
 
-void run_podring(const Options& options, int copies, Series& series) {
-  PodringRing ring{copies};
+void run_podring(const Options& options, int copies, const std::string& lanes, Series& series) {
+  PodringRing ring{copies, lanes};
   LoadOptions load_options = PodringRing::load(series.in_flight, options.bytes);
   load_options.limit = options.hops;
   RingLoad load{load_options};
@@ -204,7 +204,7 @@ struct Memory {
 Memory run_full(const Options& options, std::size_t bytes) {
   Memory memory;
   memory.bytes = bytes;
-  PodringRing ring{2};
+  PodringRing ring{2, options.lanes.front()};
   memory.idle_mib = memory.full_mib = ring.resident_mib();
   LoadOptions load_options = PodringRing::load(kOverFull, bytes);
   load_options.seeds_at_once = 16;
@@ -248,8 +248,15 @@ Results measure(const Options& options) {
   Results results;
   const auto series_of = [&](std::size_t in_flight) {
     std::vector<Series> all{{"bare libzmq", in_flight, {}, {}, {}, {}}};
-    for (const int copies : options.copies) {
-      all.push_back({"podring, copies " + std::to_string(copies), in_flight, {}, {}, {}, {}});
+    for (const std::string& lanes : options.lanes) {
+      for (const int copies : options.copies) {
+        all.push_back({"podring, copies " + std::to_string(copies) + ", " + lanes,
+                       in_flight,
+                       {},
+                       {},
+                       {},
+                       {}});
+      }
     }
     return all;
   };
@@ -258,8 +265,9 @@ Results measure(const Options& options) {
   for (int i = 0; i < options.repetitions; ++i) {
     for (std::vector<Series>* all : {&results.loaded, &results.lone}) {
       run_bare(options, all->front());
-      for (std::size_t k = 0; k < options.copies.size(); ++k) {
-        run_podring(options, options.copies[k], (*all)[k + 1]);
+      std::size_t row = 1;
+      for (const std::string& lanes : options.lanes) {
+        for (const int copies : options.copies) run_podring(options, copies, lanes, (*all)[row++]);
       }
     }
     results.start_ms.push_back(start_ms());
@@ -365,6 +373,9 @@ int main(int argc, char** argv) {
   CLI::App app{"A ring of 3 podring processes beside the same ring made of bare libzmq."};
   app.add_option("--copies", options.copies, "what podring is run with, one after the other")
       ->check(CLI::Range(1, 3))
+      ->delimiter(',');
+  app.add_option("--lanes", options.lanes, "the same: zmq, udp")
+      ->check(CLI::IsMember({"zmq", "udp"}))
       ->delimiter(',');
   app.add_option("--in-flight", options.in_flight, "messages going round at a time")
       ->check(CLI::Range(1, 1500));
