@@ -44,7 +44,9 @@ class CommandLine {
     app_.name("podring");
     app_.description("A message-queue-free peer mesh: hands messages round a ring of pods.");
     app_.footer(
-        "\nEach flag --a-b can be given as the variable PODRING_A_B too; the flag wins.\n"
+        "\npodring doctor [flags] looks at what usually goes wrong with a ring: podring doctor "
+        "--help\n"
+        "Each flag --a-b can be given as the variable PODRING_A_B too; the flag wins.\n"
         "Without --service and --peers a peer is alone. Example, two peers on one machine:\n"
         "  podring --address 127.0.0.1 --peers 127.0.0.1,127.0.0.2 &\n"
         "  podring --address 127.0.0.2 --peers 127.0.0.1,127.0.0.2\n");

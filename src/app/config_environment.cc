@@ -81,6 +81,19 @@ std::optional<Address> address_of(const sockaddr* socket_address) {
 
 }  // namespace
 
+std::vector<std::string> service_links(const std::vector<std::string>& environment) {
+  std::vector<std::string> links;
+  for (const std::string& entry : environment) {
+    const auto equals = entry.find('=');
+    if (!entry.starts_with(kPrefix) || equals == std::string::npos) continue;
+    if (is_service_link(entry.substr(0, equals), entry.substr(equals + 1))) {
+      links.push_back(entry.substr(0, equals));
+    }
+  }
+  std::sort(links.begin(), links.end());
+  return links;
+}
+
 EnvironmentValues select_variables(const std::vector<std::string>& environment,
                                    std::vector<std::string>& warnings) {
   std::map<std::string, std::string> flag_of;
@@ -90,23 +103,21 @@ EnvironmentValues select_variables(const std::vector<std::string>& environment,
     flag_of[known.back()] = flag.name;
   }
   EnvironmentValues values;
-  std::vector<std::string> links;
+  const std::vector<std::string> links = service_links(environment);
   std::vector<std::string> unknown;
   for (const std::string& entry : environment) {
     const auto equals = entry.find('=');
     if (!entry.starts_with(kPrefix) || equals == std::string::npos) continue;
     const std::string variable = entry.substr(0, equals);
     const std::string value = entry.substr(equals + 1);
-    if (is_service_link(variable, value)) {
-      links.push_back(variable);
-    } else if (const auto flag = flag_of.find(variable); flag != flag_of.end()) {
+    if (is_service_link(variable, value)) continue;
+    if (const auto flag = flag_of.find(variable); flag != flag_of.end()) {
       if (!value.empty()) values[flag->second] = value;
     } else {
       const auto meant = closest(variable, known);
       unknown.push_back(variable + (meant ? " (did you mean " + *meant + "?)" : ""));
     }
   }
-  std::sort(links.begin(), links.end());
   std::sort(unknown.begin(), unknown.end());
   if (!links.empty()) {
     warnings.push_back(

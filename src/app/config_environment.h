@@ -16,6 +16,9 @@ using EnvironmentValues = std::map<std::string, std::string, std::less<>>;
 [[nodiscard]] EnvironmentValues select_variables(const std::vector<std::string>& environment,
                                                  std::vector<std::string>& warnings);
 
+/// The PODRING_* variables that Kubernetes sets beside a Service whose name begins with `podring`.
+[[nodiscard]] std::vector<std::string> service_links(const std::vector<std::string>& environment);
+
 /// Sets config.address to the one address of the host that it can be, and `made_of` to what made it
 /// that one. Returns a sentence when there is none or more than one.
 ///

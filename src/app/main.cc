@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <cstdio>
 #include <random>
+#include <string_view>
 #include <utility>
 
 #include "app/config.h"
 #include "app/node.h"
+#include "doctor/doctor.h"
 #include "observe/logger.h"
 
 namespace {
@@ -46,6 +48,10 @@ void say_error(std::string_view event, const std::string& detail) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc > 1 && std::string_view{argv[1]} == "doctor") {
+    return podring::doctor::run({argv + 2, argv + argc}, podring::read_environment(),
+                                podring::read_host());
+  }
   auto loaded = podring::load_config({argv + 1, argv + argc}, podring::read_environment(),
                                      podring::read_host());
   if (loaded.print) {

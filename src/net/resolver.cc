@@ -209,7 +209,7 @@ void Resolver::begin_query(TimePoint now) {
 void Resolver::begin_try(TimePoint now) {
   ++tries_begun_;
   const bool last = tries_begun_ == settings_.tries && settings_.tries > 1;
-  try_ = std::make_unique<Try>(loop_, settings_, last);
+  try_ = std::make_unique<Try>(loop_, settings_, last || settings_.by_tcp);
   try_deadline_ = now + try_->time_left();
 }
 

@@ -32,6 +32,7 @@ struct ResolverSettings {
   Duration poll = std::chrono::seconds{2};         ///< from question to question, +0..10 % jitter
   Duration try_timeout = std::chrono::seconds{1};  ///< for each server
   unsigned tries = 3;                              ///< after time-outs; 1 or more
+  bool by_tcp = false;                             ///< all tries by TCP, not only the last
   std::size_t addresses_max = 4096;  ///< an answer with more is `unknown`: a part would be no view
 };
 
@@ -46,6 +47,7 @@ struct NameAnswer {
   std::string detail;                  ///< for unknown: what happened, in words
   std::optional<std::uint32_t> ttl_s;  ///< the smallest of the records
   bool by_tcp = false;                 ///< the answer came by TCP
+  bool cut = false;                    ///< unknown, because it was not the whole answer
 };
 
 /// All since start.

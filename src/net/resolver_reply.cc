@@ -64,7 +64,11 @@ NameAnswer read_reply(int status, std::span<const unsigned char> reply,
   }
   if (status != ARES_SUCCESS) return unknown(ares_strerror(status));
   if (reply.size() < kHeaderBytes) return unknown("the answer is no DNS message");
-  if ((reply[2] & kTruncatedBit) != 0) return unknown("the answer is cut even by TCP");
+  if ((reply[2] & kTruncatedBit) != 0) {
+    answer = unknown("the answer is cut even by TCP");
+    answer.cut = true;
+    return answer;
+  }
 
   status = settings.v4
                ? read_records<ares_addrttl>(reply, settings, ares_parse_a_reply, answer)
@@ -77,8 +81,10 @@ NameAnswer read_reply(int status, std::span<const unsigned char> reply,
     return unknown(std::string{"the answer cannot be read: "} + ares_strerror(status));
   }
   if (answer.addresses.size() > settings.addresses_max) {
-    return unknown("the answer has more than " + std::to_string(settings.addresses_max) +
-                   " addresses");
+    answer = unknown("the answer has more than " + std::to_string(settings.addresses_max) +
+                     " addresses");
+    answer.cut = true;
+    return answer;
   }
   if (answer.addresses.empty()) return unknown("the answer has no address that can be dialled");
   std::sort(answer.addresses.begin(), answer.addresses.end());

@@ -38,6 +38,7 @@ void SeedClient::start(TimePoint now, Address peer, std::uint16_t port) {
   reason_.clear();
   hello_refused_.reset();
   remote_ = {};
+  remote_version_max_ = 0;
   leaving_ = connected_ = broken_ = false;
   answer_until_ = now + options_.answer_timeout;
   state_ = State::connecting;
@@ -171,6 +172,7 @@ void SeedClient::on_frame(TimePoint now, ByteView bytes) {
 
 void SeedClient::on_hello_answer(TimePoint now, const HelloFrame& answer) {
   if (state_ != State::greeting || !answer.answer) return;
+  remote_version_max_ = answer.version_max;
   version_ = std::min<std::uint8_t>(answer.version_max, 1);
   if (answer.ring != options_.ring) {
     hello_refused_ = RefuseCode::wrong_ring;

@@ -84,6 +84,8 @@ class SeedClient {
   [[nodiscard]] std::size_t waiting() const { return waiting_.size(); }
   /// Who answered hello; empty before.
   [[nodiscard]] const Identity& remote() const { return remote_; }
+  /// The highest protocol version that it speaks; 0 before.
+  [[nodiscard]] unsigned remote_version_max() const { return remote_version_max_; }
   /// The peer said that it is leaving: seeds are still taken for a while, and better sent
   /// elsewhere.
   [[nodiscard]] bool leaving() const { return leaving_; }
@@ -129,6 +131,7 @@ class SeedClient {
   Identity remote_;
   bool leaving_ = false;
   std::uint8_t version_ = 1;
+  unsigned remote_version_max_ = 0;
   std::uint64_t session_ = 0;
   std::uint64_t next_request_ = 1;
   std::uint64_t next_token_ = 1;

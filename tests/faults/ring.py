@@ -9,7 +9,7 @@ import subprocess
 import time
 from datetime import datetime, timezone
 
-from faults.network import HUB, SERVICE, NameServer, Port, Trouble
+from support.network import HUB, SERVICE, NameServer, Port, Trouble
 
 ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith("PODRING_")}
 CLIENTS = 4  # so that hardly ever all of them have the one pod that goes silent

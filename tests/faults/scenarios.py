@@ -5,7 +5,7 @@ import statistics
 import threading
 import time
 
-from faults.network import HUB
+from support.network import HUB
 from faults.ring import Outcome, Ring, wait_until
 
 ENOUGH = 10  # faults

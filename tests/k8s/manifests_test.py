@@ -150,8 +150,9 @@ class Manifests(unittest.TestCase):
             spec = objects["NetworkPolicy", "podring"]["spec"]
             self.assertEqual(["Ingress", "Egress"], spec["policyTypes"])
             ring = {"podSelector": {"matchLabels": {"app.kubernetes.io/name": "podring"}}}
-            to_ring = [rule["from"] for rule in spec["ingress"] for port in rule["ports"] if port["port"] == "tcp-ring"]
-            self.assertEqual([[ring], [{"podSelector": {"matchLabels": {"podring/client": "true"}}}]], to_ring)
+            for name in ("tcp-ring", "udp-ring"):
+                to_ring = [rule["from"] for rule in spec["ingress"] for port in rule["ports"] if port["port"] == name]
+                self.assertEqual([[ring], [{"podSelector": {"matchLabels": {"podring/client": "true"}}}]], to_ring)
             from_anywhere = [rule for rule in spec["ingress"] if rule["from"] == [{"namespaceSelector": {}}]]
             self.assertEqual([["http", "admin"]], [[port["port"] for port in rule["ports"]] for rule in from_anywhere])
             dns = [rule for rule in spec["egress"] if {p["port"] for p in rule["ports"]} == {53}]
@@ -178,6 +179,27 @@ class Manifests(unittest.TestCase):
         self.assertEqual({"prometheus.io/scrape": "true", "prometheus.io/port": "8081", "prometheus.io/path": "/metrics"},
                          pod["metadata"]["annotations"])  # for a Prometheus without the operator
         self.assertIn(8081, [port["containerPort"] for port in container["ports"]])
+
+    def test_the_doctor_s_job_asks_for_the_same_ring_as_a_client(self):
+        found = overlay("doctor")
+        self.assertEqual([("Job", "podring-doctor")], list(found))
+        job = found["Job", "podring-doctor"]
+        self.assertEqual("podring", job["metadata"]["namespace"])
+        self.assertEqual(0, job["spec"]["backoffLimit"])
+        base = overlay("base")
+        pod, (container,) = job["spec"]["template"], job["spec"]["template"]["spec"]["containers"]
+        labels = pod["metadata"]["labels"]
+        self.assertEqual("true", labels["podring/client"])
+        self.assertNotEqual("podring", labels["app.kubernetes.io/name"])  # or the Services would list it
+        self.assertEqual(["doctor"], container["args"])
+        env = {entry["name"]: entry for entry in container["env"]}
+        self.assertEqual(self.settings(base)["CLUSTER_DOMAIN"], env["CLUSTER_DOMAIN"]["value"])
+        for same in ("POD_NAMESPACE", "PODRING_SERVICE", "PODRING_ADDRESS"):
+            self.assertIn(env[same], self.container(base)["env"])
+        for same in ("securityContext", "automountServiceAccountToken", "enableServiceLinks", "serviceAccountName"):
+            self.assertEqual(self.pod(base)["spec"][same], pod["spec"][same])
+        for same in ("securityContext", "image", "imagePullPolicy"):
+            self.assertEqual(self.container(base)[same], container[same])
 
     def test_pods_spread_over_nodes_and_name_their_needs(self):
         for objects in self.each():

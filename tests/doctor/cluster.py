@@ -1,0 +1,92 @@
+"""Pods without Kubernetes: peers in namespaces on a bridge, and the name server that lists them."""
+import json
+import pathlib
+import socket
+import struct
+import subprocess
+import time
+import urllib.request
+
+from support.network import HUB, SERVICE, NameServer, Port, run
+
+WITHIN = 30  # seconds for anything that is awaited; the machine may be busy
+
+
+def eventually(condition, what):
+    until = time.monotonic() + WITHIN
+    while not condition():
+        if time.monotonic() > until:
+            raise AssertionError(f"not within {WITHIN} s: {what}")
+        time.sleep(0.05)
+
+
+def address_of(number):
+    return f"10.77.0.{number}"
+
+
+def count_records():
+    """How many addresses of IPv4 the name server has."""
+    name = b"".join(bytes([len(label)]) + label.encode() for label in SERVICE.split("."))
+    question = b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00" + name + b"\x00\x00\x01\x00\x01"
+    with socket.create_connection((HUB, 53), timeout=WITHIN) as server:
+        server.sendall(struct.pack(">H", len(question)) + question)
+        answer = b""
+        while len(answer) < 10:
+            answer += server.recv(65536)
+    return struct.unpack(">H", answer[8:10])[0]
+
+
+class Cluster:
+    def __init__(self, podring, folder):
+        self.podring, self.folder = podring, pathlib.Path(folder)
+        self.ports, self.peers = {}, {}
+        self.names = NameServer(self.folder)
+
+    def close(self):
+        for process in self.peers.values():
+            process.kill()
+            process.wait()
+        self.names.stop()
+
+    def pod(self, number):
+        self.ports[number] = Port(address_of(number))
+
+    def inside(self, number, *command):
+        return self.ports[number].inside(*command)
+
+    def start(self, number, *flags, program=None, before=()):
+        with open(self.folder / f"{number}.log", "wb") as log:
+            self.peers[number] = subprocess.Popen(
+                self.inside(number, *before, program or self.podring, "--name", f"pod-{number}", "--address", address_of(number),
+                            "--service", SERVICE, "--dns-server", HUB, "--poll-ms", "200", "--seed-on-start", "0", *flags),
+                stdout=log, stderr=log)
+
+    def stop(self, number):
+        process = self.peers.pop(number)
+        process.kill()
+        process.wait()
+
+    def serve(self, *numbers, more=()):
+        """The name's addresses; known when it returns."""
+        addresses = [*map(address_of, numbers), *more]
+        self.names.serve(addresses)
+        # Of more than 4,093 records it says 4,093: that is all that 64 KiB hold.
+        count = min(4093, sum(":" not in address for address in addresses))
+        eventually(lambda: count_records() == count, f"{count} records of the name server")
+
+    def fetch(self, number, port, path):
+        try:
+            with urllib.request.urlopen(f"http://{address_of(number)}:{port}{path}", timeout=5) as answer:
+                return json.loads(answer.read())
+        except OSError:
+            return {}
+
+    def state(self, number, to):
+        """What one pod thinks of another."""
+        peers = self.fetch(number, 8080, "/ring").get("peers", [])
+        return next((peer["state"] for peer in peers if peer["address"] == address_of(to)), None)
+
+    def filter(self, number, way, rule):
+        """A rule of nft for what goes `in` or `out` at a pod; Port.heal() ends it."""
+        run(*self.inside(number, "nft", f"add table ip doctor; add chain ip doctor {way} {{ type filter hook {way}put priority 0; }}; "
+                         f"add rule ip doctor {way} {rule}"))
