@@ -179,6 +179,17 @@ TEST_CASE("two visits that are swapped are found", "[verify]") {
   }
 }
 
+// A peer may end a message in two laps, on two branches: each end belongs to the visit of its lap.
+TEST_CASE("an end in another lap than its visit is found", "[verify]") {
+  auto logs = real_logs();
+  std::string& line = *line_with(logs[1], {kCompleted, "\"lap\":3,"});
+  replace(line, "\"lap\":3,", "\"lap\":4,");
+  const Checked checked = check_logs(logs);
+  INFO(checked.text);
+  CHECK(checked.code == 1);
+  CHECK(checked.count("visit_missing") == 1);
+}
+
 TEST_CASE("a foreign pod in a trace is found", "[verify]") {
   auto logs = real_logs();
   std::string& line = *line_with(logs[1], {kReceived, "\"hop\":4,"});

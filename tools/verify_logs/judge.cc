@@ -337,7 +337,7 @@ void Judge::check_end(const Record& end) {
   }
   if (log.hops_logged && log.info_logged) {
     const auto visit = std::find_if(visits_.begin(), visits_.end(), [&](const Record* one) {
-      return one->process == end.process && one->hop == end.hop;
+      return one->process == end.process && one->hop == end.hop && one->lap == end.lap;
     });
     if (visit == visits_.end()) {
       const std::string why = excuse(log, end.ts);
