@@ -11,6 +11,8 @@ constexpr std::size_t kHeadBytesCounted =
     160;                                   // of an envelope, beside its tail, against byte budgets
 constexpr std::size_t kRelayBytes = 48;    // of a relay frame around its envelopes, at most
 constexpr int kSelfHandOversPerTurn = 64;  // alone: then the loop looks at its sockets again
+constexpr std::size_t kTryFullMax = 64;    // envelopes offered at once to a peer without room
+constexpr std::size_t kOverQueueMax = 64;  // taken without room after one wait
 constexpr std::size_t kPrefetched = 6;     // entries ahead that are fetched while one is worked on
 constexpr auto kExpiryCheckEvery = std::chrono::seconds{1};
 constexpr auto kNoLinkTimeout = std::chrono::seconds{1};
@@ -43,7 +45,9 @@ bool Peer::State::queue_has_room(std::size_t bytes) const {
 }
 
 /// A failure eats the bubble: a full queue that could hand nothing on for a while takes transit
-/// anyway.
+/// anyway. One envelope at first, twice as many after each further wait while it remains full: what
+/// came back to the queues takes as many slots more than there are, and until that many messages
+/// have ended no free slot goes round.
 bool Peer::State::stuck() const {
   const Link* link = target_link();
   const Duration timeout = link == nullptr
@@ -57,7 +61,11 @@ void Peer::State::count_in(const Held& held) {
   ++queue_used;
   queue_used_bytes += held.bytes;
   const bool has_room = queue_used < settings.queue && queue_used_bytes < settings.queue_bytes;
-  if (had_room && !has_room) moved_at = now.steady;  // being full begins here
+  if (had_room && !has_room) {  // being full begins here
+    moved_at = now.steady;
+    over_queue_left = 0;
+    over_queue_next = 1;
+  }
 }
 
 void Peer::State::count_out(const Held& held) {
@@ -149,11 +157,17 @@ void Peer::State::accept(std::uint32_t index, std::uint64_t sequence, Address se
       say(index, sequence, slot);
       return;
     }
-    if (!stuck()) {  // not acked, so the sender keeps it
+    if (stuck()) {
+      over_queue_left = over_queue_next;
+      over_queue_next = std::min(2 * over_queue_next, kOverQueueMax);
+      moved_at = now.steady;  // the next wait begins
+    }
+    if (over_queue_left == 0) {  // not acked, so the sender keeps it
       ++counters.transit_shed_full;
       shed(Shed::What::transit_full);
       return;
     }
+    --over_queue_left;
     ++counters.transit_over_queue;
     shed(Shed::What::transit_over_queue);
   }
@@ -537,6 +551,12 @@ void Peer::State::on_ack(Link& link, const AckFrame& ack) {
     link.resend_at = link.unreceived > 0 ? now.steady + rto(link, 0) : TimePoint::max();
   }
   if (link.unreceived == 0) link.resend_at = TimePoint::max();
+  if (received_any && had_no_room && (link.room == 0 || link.room_bytes == 0)) {
+    // It takes without room what it holds a copy of. After a failure that is what came back here: a
+    // ring whose peers are all full gets it off its queues before anything else can move.
+    link.try_full_count = std::min(2 * link.try_full_count, kTryFullMax);
+    (link.unreceived > 0 ? link.resend_at : link.try_full_at) = now.steady;
+  }
   if (had_no_room && link.room > 0 && link.unreceived > 0) link.resend_at = now.steady;
   if (let_go_any) link.ask_expiries = 0;
   if (link.unsafe == 0) {
@@ -683,14 +703,15 @@ void Peer::State::send_from_queue(Link& link) {
         link.unreceived < link.room && link.unreceived_bytes + held.bytes <= link.room_bytes;
     if (fits) {
       link.try_full_at = TimePoint::max();
+      link.try_full_count = 1;
     } else {
-      if (link.unreceived > 0) {  // resending is the attempt
+      if (link.unreceived >= link.try_full_count) {  // resending is the attempt
         link.try_full_at = TimePoint::max();
         break;
       }
       if (link.try_full_at == TimePoint::max()) link.try_full_at = now.steady + rto(link, 0);
       if (now.steady < link.try_full_at) break;
-      link.try_full_at = TimePoint::max();
+      if (link.unreceived + 1 >= link.try_full_count) link.try_full_at = TimePoint::max();
     }
     pop_queued(index);
     const HandOver hand_over = hand_over_of(held, link.to);
@@ -719,7 +740,6 @@ void Peer::State::send_from_queue(Link& link) {
     link.unreceived_bytes += held.bytes;
     ++counters.hops_sent;
     ++count;
-    if (!fits) break;
   }
   flush_batch();
   if (link.unreceived > 0 && link.resend_at == TimePoint::max())
@@ -734,6 +754,7 @@ void Peer::State::resend_range(Link& link, std::uint64_t first, std::uint64_t en
   std::uint64_t run = 0;
   std::size_t count = 0;
   std::size_t bytes = 0;
+  std::size_t tried = 0;
   const auto flush_run = [&] {
     if (count > 0) send(link, write_relay(header(link), link.window.base(), run, count, batch));
     batch.clear();
@@ -746,12 +767,14 @@ void Peer::State::resend_range(Link& link, std::uint64_t first, std::uint64_t en
       flush_run();
       continue;
     }
-    if (bytes > 0 && (bytes + slot.bytes > most || link.room == 0)) break;
+    if (bytes > 0 && bytes + slot.bytes > most) break;
+    if (link.room == 0 && tried == link.try_full_count) break;
     if (count > 0 && batch.size() + slot.bytes + kRelayBytes > frame_max(link)) flush_run();
     if (count == 0) run = sequence;
     const Held& held = custody[slot.held];
     append_envelope(batch, held.envelope, hand_over_of(held, link.to));
     bytes += slot.bytes;
+    ++tried;
     slot.resent = true;
     ++count;
     ++counters.hops_resent;
@@ -770,6 +793,7 @@ void Peer::State::resend(Link& link) {
   if (!mutated(Mutation::never_resend))
     resend_range(link, link.resend_from, link.window.end(), settings.frame_bytes);
   ++link.resend_expiries;
+  link.try_full_count = std::max<std::size_t>(link.try_full_count / 2, 1);
   link.resend_at =
       link.unreceived > 0 ? now.steady + rto(link, link.resend_expiries) : TimePoint::max();
 }

@@ -63,6 +63,7 @@ class Peer::State {
     TimePoint resend_at = TimePoint::max();
     TimePoint ask_at = TimePoint::max();
     TimePoint try_full_at = TimePoint::max();  ///< next attempt while the remote has no room
+    std::size_t try_full_count = 1;            ///< sent in it: doubles while the remote takes them
     TimePoint last_heard;
     TimePoint ping_at;
     TimePoint ping_sent_at;
@@ -286,7 +287,9 @@ class Peer::State {
   std::deque<std::uint32_t> seeds;
   std::size_t queue_used = 0;
   std::size_t queue_used_bytes = 0;
-  TimePoint moved_at;  // last time the successor took something, or there was room
+  TimePoint moved_at;  // last time the successor took something, there was room, or a wait was over
+  std::size_t over_queue_left = 0;  // taken without room until the next wait is over
+  std::size_t over_queue_next = 1;
   TimePoint expire_at;
   std::deque<PendingLog> pending_logs;
   LogTicket last_ticket = 0;

@@ -74,6 +74,45 @@ TEST_CASE("full_ring_survives_the_death_of_the_bubble", "[delivery][room]") {
   CHECK(story.wrong() == "");
 }
 
+TEST_CASE("full_peers_take_at_once_what_they_hold_a_copy_of", "[delivery][room]") {
+  constexpr std::size_t kQueue = 200;
+  constexpr std::string_view kSilent = "BCDEFGHI";
+  Story story{{.hosts = "ABCDEFGHIJK", .settings = queue_of(kQueue)}};
+  std::vector<EnvelopeId> ids;
+  const auto seed_all = [&] {
+    for (char letter = 'A'; letter <= 'K'; ++letter) {
+      for (std::size_t i = 0; i < kQueue; ++i) {
+        SeedRequest request;
+        request.message = "full";
+        request.hops = 10;
+        const SeedResult result = story.net.seed(story.at(letter), request);
+        if (result.error == SeedError::none) ids.push_back(result.first);
+      }
+    }
+  };
+  for (int round = 0; round < 3;
+       ++round) {  // each ends with everything in front of somebody silent
+    for (const char letter : kSilent) {
+      for (char other = 'A'; other <= 'K'; ++other) {
+        if (other != letter) story.cut_both(letter, other);
+      }
+    }
+    for (int i = 0; i < 8; ++i) {
+      seed_all();
+      story.run(1s);
+    }
+    story.heal();
+    seed_all();
+    story.run(10s);
+  }
+  INFO("held " << story.net.oracle().held_in_all() << " of " << ids.size());
+  CHECK(story.until([&] { return story.net.oracle().held_in_all() == 0; }, 60s));
+  for (const EnvelopeId& id : ids) {
+    if (story.safe(id)) CHECK(story.completed(id) >= 1);
+  }
+  CHECK(story.wrong() == "");
+}
+
 TEST_CASE("custody_never_gates_sending", "[delivery][room]") {
   Story story{{.hosts = "A", .settings = queue_of(2, 3)}};
   story.start('B', "ABCD", queue_of(2, 3));
