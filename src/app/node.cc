@@ -84,6 +84,7 @@ Node::Node(LoadedConfig loaded, const NodeRandom& random)
       names_{loop_, config_, random.jitter_seed},
       start_seeds_{loop_, zmq_.context(), config_, random.client_boot, now_.steady},
       view_{config_, self_},
+      statuses_{self_, started_at_},
       backend_{loop_,
                recents_,
                feed_,
@@ -161,7 +162,8 @@ void Node::send_start_seeds() {
 
 Duration Node::time_to_wait() {
   wake_at_ = std::min({peer_.next_deadline(), logger_.next_deadline(), names_.next_deadline(),
-                       start_seeds_.next_deadline(), transport_.next_deadline(), grace_until_});
+                       start_seeds_.next_deadline(), transport_.next_deadline(),
+                       statuses_.exchange().next_deadline(), grace_until_});
   if (changed_) wake_at_ = std::min(wake_at_, published_at_ + kPublishEvery);
   wake_at_ = std::max(wake_at_, now_.steady);  // a past time says `at once`, and is no lateness
   if (more_ || !transport_.may_wait()) return {};
@@ -182,10 +184,12 @@ void Node::measure_lateness() {
 void Node::end_turn() {
   bool more = true;
   for (int round = 0; more && round < kRoundsPerTurn; ++round) {
+    statuses_.exchange().tell(now_, peer_);
     Outputs& outputs = peer_.flush(now_);
     more = !outputs.empty();
     changed_ = changed_ || more;
     tell(outputs.events);
+    (void)statuses_.exchange().take(now_, outputs.statuses);
     logger_.flush(now_);
     carry_out(outputs.actions);
     if (const LogTicket written = logger_.written_up_to(); written > logged_) {
@@ -222,6 +226,7 @@ void Node::tell(std::vector<Event>& events) {
     feed_.stage(now_, event);
     seeds_.note(event);
     view_.note(now_, event, peer_);
+    statuses_.exchange().note(event);
   }
   recents_.take(now_, events);
 }
@@ -236,6 +241,9 @@ void Node::tell_sheds() {
   for (const auto& line : sheds_.look(now_.steady, zmq_.counters())) tell(line);
   if (const std::uint64_t count = seeds_.take_forgotten(); count > 0) {
     tell(observe::FrontEndShed{"seeds_followed", count});
+  }
+  if (const std::uint64_t count = statuses_.take_left_out(); count > 0) {
+    tell(observe::FrontEndShed{"status_left_out", count});
   }
 }
 
@@ -264,9 +272,12 @@ void Node::publish_if_due() {
   changed_ = false;
   published_at_ = now_.steady;
   Status status = peer_.status(now_);
-  auto ring = view_.ring(status, names_.view(now_.steady), &transport_);
+  auto ring = view_.ring(status, names_.view(now_.steady), &transport_,
+                         [this](http::RingView& view) { statuses_.describe(now_, view); });
+  const observe::StatusMetrics statuses = statuses_.metrics(now_, status.view);
   auto metrics =
       std::make_shared<observe::MetricsSnapshot>(view_.metrics(peer_, std::move(status)));
+  metrics->statuses = statuses;
   metrics->ready = ready_ && leaving_for_.empty();
   metrics->datagrams = datagram_metrics(transport_, metrics->status);
   const TransportCounters frames = zmq_.counters();

@@ -16,6 +16,7 @@
 #include "app/node_names.h"
 #include "app/node_seeds.h"
 #include "app/node_start_seeds.h"
+#include "app/node_status.h"
 #include "app/node_view.h"
 #include "app/signals.h"
 #include "core/peer.h"
@@ -105,6 +106,7 @@ class Node final : private LaneSink {
   NodeStartSeeds start_seeds_;
   NodeSeeds seeds_;
   NodeView view_;
+  NodeStatus statuses_;
   NodeBackend backend_;
   http::FrontEnd front_end_;
 

@@ -179,8 +179,9 @@ observe::DatagramMetrics datagram_metrics(const LaneTransport& lanes, const Stat
           .strangers = counters.strangers};
 }
 
-std::shared_ptr<const http::RingView> NodeView::ring(const Status& status, const http::DnsView& dns,
-                                                     const LaneTransport* lanes) {
+std::shared_ptr<const http::RingView> NodeView::ring(
+    const Status& status, const http::DnsView& dns, const LaneTransport* lanes,
+    const std::function<void(http::RingView&)>& describe) {
   auto view = std::make_shared<http::RingView>();
   view->self = self_;
   view->ring = ring_;
@@ -194,15 +195,23 @@ std::shared_ptr<const http::RingView> NodeView::ring(const Status& status, const
   view->queue_max = queue_max_;
   view->held = status.held;
   view->leaving = status.leaving;
+  if (describe) describe(*view);
 
   std::string fingerprint = std::to_string(status.digest) + (status.leaving ? "!" : "");
   for (const auto& neighbour : {status.successor, status.predecessor}) {
     fingerprint += neighbour ? to_string(*neighbour) + "," : "-,";
   }
   fingerprint += dns.outcome;
+  for (const Address by : view->suspected_by) fingerprint += to_string(by) + "s";
   for (const http::PeerView& peer : view->peers) {
     fingerprint += to_string(peer.address) + peer.state + peer.boot + (peer.outgoing ? "o" : "") +
                    (peer.incoming ? "i" : "");
+    for (const Address by : peer.suspected_by) fingerprint += to_string(by) + "s";
+    if (!peer.status) continue;
+    const PeerStatus& told = peer.status->status;
+    fingerprint += told.leaving ? "l" : "";
+    fingerprint += told.successor ? to_string(*told.successor) : "-";
+    fingerprint += peer.status->has_details ? to_string(BootId{told.digest}) : "b";
   }
   if (fingerprint != fingerprint_) {
     fingerprint_ = std::move(fingerprint);

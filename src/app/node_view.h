@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -57,9 +58,10 @@ class NodeView {
   LoopLateness& lateness() { return lateness_; }
 
   /// The same version number as long as view, neighbours and their states stay the same.
-  [[nodiscard]] std::shared_ptr<const http::RingView> ring(const Status& status,
-                                                           const http::DnsView& dns,
-                                                           const LaneTransport* lanes = nullptr);
+  /// `describe` adds what others told of themselves.
+  [[nodiscard]] std::shared_ptr<const http::RingView> ring(
+      const Status& status, const http::DnsView& dns, const LaneTransport* lanes = nullptr,
+      const std::function<void(http::RingView&)>& describe = {});
   /// Without what the transport, the log and the others below count; the node adds it.
   [[nodiscard]] observe::MetricsSnapshot metrics(const Peer& peer, Status status) const;
 

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <type_traits>
 
-#include <msgpack.hpp>
+#include "core/msgpack_io.h"
 
 // Writing goes through msgpack-cxx. Reading does not: its unpacker builds a tree, and one envelope
 // a hop has 250 ns in all, so the few shapes that frames have are read in place, front to back. The
@@ -17,202 +17,12 @@ namespace {
 constexpr std::size_t kHeadFields = 16;  // of an envelope's array, before the trace entries
 constexpr std::string_view kLaneKey = "lane";
 constexpr std::string_view kAckNumberKey = "n";
-constexpr std::size_t kExtBytesMax = 4096;
-constexpr std::uint32_t kExtKeysMax = 64;
 constexpr std::size_t kUidBytesMax = 128;
+constexpr std::string_view kTakesStatus = "status";  // key in the ext of `hello`
 constexpr std::size_t kTraceOverhead = 1 + 3 + 9;  // array header, longest str header used, uint64
 
 // ---- reading
 // --------------------------------------------------------------------------------------
-
-/// Reads msgpack items front to back. After the first mistake everything reads as zero and ok() is
-/// false.
-class Reader {
- public:
-  explicit Reader(ByteView bytes) : at_(bytes.data()), begin_(at_), end_(at_ + bytes.size()) {}
-
-  [[nodiscard]] bool ok() const { return ok_; }
-  [[nodiscard]] bool at_end() const { return ok_ && at_ == end_; }
-  [[nodiscard]] std::size_t offset() const { return static_cast<std::size_t>(at_ - begin_); }
-  [[nodiscard]] std::size_t remaining() const { return static_cast<std::size_t>(end_ - at_); }
-  void fail() {
-    ok_ = false;
-    at_ = end_;
-  }
-
-  std::uint64_t uint() {
-    const unsigned tag = byte();
-    if (tag <= 0x7f) return tag;
-    switch (tag) {
-      case 0xcc:
-        return big_endian<1>();
-      case 0xcd:
-        return big_endian<2>();
-      case 0xce:
-        return big_endian<4>();
-      case 0xcf:
-        return big_endian<8>();
-      default:
-        fail();
-        return 0;
-    }
-  }
-  template <typename T>
-  T uint_up_to(std::uint64_t max) {
-    const std::uint64_t value = uint();
-    if (value > max) fail();
-    return ok_ ? static_cast<T>(value) : T{};
-  }
-  bool boolean() {
-    const unsigned tag = byte();
-    if (tag != 0xc2 && tag != 0xc3) fail();
-    return ok_ && tag == 0xc3;
-  }
-  /// Number of elements; each needs at least one byte, so a claim beyond what remains is a mistake.
-  std::size_t array() { return header(0x90, 0x0f, 0xdc, 0xdd); }
-  std::size_t map() { return header(0x80, 0x0f, 0xde, 0xdf); }
-  ByteView str() {
-    const unsigned tag = byte();
-    if ((tag & 0xe0) == 0xa0) return take(tag & 0x1f);
-    switch (tag) {
-      case 0xd9:
-        return take(big_endian<1>());
-      case 0xda:
-        return take(big_endian<2>());
-      case 0xdb:
-        return take(big_endian<4>());
-      default:
-        fail();
-        return {};
-    }
-  }
-  ByteView str_up_to(std::size_t max) {
-    const ByteView text = str();
-    if (text.size() > max) fail();
-    return ok_ ? text : ByteView{};
-  }
-  ByteView bin() {
-    switch (byte()) {
-      case 0xc4:
-        return take(big_endian<1>());
-      case 0xc5:
-        return take(big_endian<2>());
-      case 0xc6:
-        return take(big_endian<4>());
-      default:
-        fail();
-        return {};
-    }
-  }
-  Address address() {
-    const ByteView bytes = bin();
-    if (bytes.size() == 4) return Address::v4(static_cast<std::uint32_t>(number<4>(bytes.data())));
-    if (bytes.size() == 16) return {number<8>(bytes.data()), number<8>(bytes.data() + 8)};
-    fail();
-    return {};
-  }
-  /// Any one item, at most `depth` levels of arrays and maps deep. Extension types are not used
-  /// here.
-  void skip(int depth = 8) {
-    const unsigned tag = ok_ && at_ < end_ ? static_cast<unsigned char>(*at_) : 0xc1;
-    if (tag <= 0x7f || tag >= 0xe0 || tag == 0xc0 || tag == 0xc2 || tag == 0xc3) {
-      byte();
-      return;
-    }
-    if ((tag & 0xe0) == 0xa0 || (tag >= 0xd9 && tag <= 0xdb)) {
-      str();
-      return;
-    }
-    if (tag >= 0xc4 && tag <= 0xc6) {
-      bin();
-      return;
-    }
-    if (tag >= 0xca && tag <= 0xd3) {
-      constexpr std::array<std::uint8_t, 10> kWidth{4, 8, 1, 2, 4, 8, 1, 2, 4, 8};
-      byte();
-      take(kWidth[tag - 0xca]);
-      return;
-    }
-    std::size_t items = 0;
-    if ((tag & 0xf0) == 0x90 || tag == 0xdc || tag == 0xdd) {
-      items = array();
-    } else if ((tag & 0xf0) == 0x80 || tag == 0xde || tag == 0xdf) {
-      items = 2 * map();
-    } else {
-      fail();
-    }
-    if (depth == 0) fail();
-    for (std::size_t i = 0; i < items && ok_; ++i) skip(depth - 1);
-  }
-  /// The extension map: `take(key, value)` looks at each; what it does not know it leaves alone.
-  template <typename Take>
-  void ext(Take&& take) {
-    const std::size_t begin = offset();
-    const std::size_t keys = map();
-    if (keys > kExtKeysMax) fail();
-    for (std::size_t i = 0; i < keys && ok_; ++i) {
-      const ByteView key = str();
-      const char* const value = at_;
-      skip();
-      if (ok_) take(key, ByteView{value, static_cast<std::size_t>(at_ - value)});
-    }
-    if (ok_ && offset() - begin > kExtBytesMax) fail();
-  }
-  void ext() {
-    ext([](ByteView, ByteView) {});
-  }
-
- private:
-  unsigned byte() {
-    if (at_ == end_) {
-      fail();
-      return 0xc1;
-    }
-    return static_cast<unsigned char>(*at_++);
-  }
-  ByteView take(std::uint64_t count) {
-    if (count > remaining()) {
-      fail();
-      return {};
-    }
-    const ByteView bytes{at_, static_cast<std::size_t>(count)};
-    at_ += count;
-    return bytes;
-  }
-  /// Width is known to the compiler, which makes one load and a byte swap of it.
-  template <std::size_t Width>
-  static std::uint64_t number(const char* bytes) {
-    std::uint64_t value = 0;
-    for (std::size_t i = 0; i < Width; ++i)
-      value = (value << 8) | static_cast<unsigned char>(bytes[i]);
-    return value;
-  }
-  template <std::size_t Width>
-  std::uint64_t big_endian() {
-    const ByteView bytes = take(Width);
-    return bytes.size() == Width ? number<Width>(bytes.data()) : 0;
-  }
-  std::size_t header(unsigned fix, unsigned mask, unsigned tag16, unsigned tag32) {
-    const unsigned tag = byte();
-    std::uint64_t count = 0;
-    if ((tag & ~mask) == fix) {
-      count = tag & mask;
-    } else if (tag == tag16) {
-      count = big_endian<2>();
-    } else if (tag == tag32) {
-      count = big_endian<4>();
-    } else {
-      fail();
-    }
-    if (count > remaining()) fail();
-    return ok_ ? static_cast<std::size_t>(count) : 0;
-  }
-
-  const char* at_;
-  const char* begin_;
-  const char* end_;
-  bool ok_ = true;
-};
 
 void read_identity(Reader& in, Identity& identity) {
   identity.pod = in.str_up_to(kNameBytesMax);
@@ -354,17 +164,10 @@ void read(Reader& in, PongFrame& frame) {
 }
 
 /// Array lengths: the four common fields, the type's own, ext.
-constexpr std::array<std::size_t, 10> kFrameFields{0, 19, 8, 8, 12, 12, 8, 5, 8, 8};
+constexpr std::array<std::size_t, 11> kFrameFields{0, 19, 8, 8, 12, 12, 8, 5, 8, 8, 6};
 
 // ---- writing
 // --------------------------------------------------------------------------------------
-
-/// What msgpack::packer writes to.
-struct Sink {
-  Bytes& out;
-  void write(const char* data, std::size_t size) { out.append(data, size); }
-};
-using Packer = msgpack::packer<Sink>;
 
 /// Room for an envelope's head with all its detours and one trace entry.
 struct SmallSink {
@@ -376,30 +179,6 @@ struct SmallSink {
   }
 };
 static_assert(140 + kDetoursKept * 11 + kNameBytesMax + 16 <= sizeof(SmallSink::bytes));
-
-template <typename Out>
-void pack_str(Out& out, std::string_view text) {
-  out.pack_str(static_cast<std::uint32_t>(text.size()));
-  out.pack_str_body(text.data(), static_cast<std::uint32_t>(text.size()));
-}
-
-template <typename Out>
-void pack_bin(Out& out, std::string_view bytes) {
-  out.pack_bin(static_cast<std::uint32_t>(bytes.size()));
-  out.pack_bin_body(bytes.data(), static_cast<std::uint32_t>(bytes.size()));
-}
-
-template <typename Out>
-void pack_address(Out& out, Address address) {
-  std::array<char, 16> bytes{};
-  const std::size_t size = address.is_v4() ? 4 : 16;
-  for (std::size_t i = 0; i < size; ++i) {
-    const std::size_t from_end = size - 1 - i;
-    const std::uint64_t word = from_end < 8 ? address.low : address.high;
-    bytes[i] = static_cast<char>((word >> (8 * (from_end % 8))) & 0xff);
-  }
-  pack_bin(out, {bytes.data(), size});
-}
 
 constexpr auto kNoExt = [](Packer& out) { out.pack_map(0); };
 
@@ -476,7 +255,7 @@ bool read_frame(ByteView bytes, AnyFrame& frame) {
   const std::size_t fields = in.array();
   if (in.uint() != kMagic) return false;
   frame.version = in.uint_up_to<std::uint8_t>(255);
-  const auto type = in.uint_up_to<std::uint8_t>(9);
+  const auto type = in.uint_up_to<std::uint8_t>(10);
   frame.session = in.uint();
   if (!in.ok() || type == 0 || fields != kFrameFields[type]) return false;
   frame.type = static_cast<FrameType>(type);
@@ -509,10 +288,17 @@ bool read_frame(ByteView bytes, AnyFrame& frame) {
     case FrameType::pong:
       read(in, frame.pong);
       break;
+    case FrameType::status:
+      frame.status.told = in.bin();
+      if (frame.status.told.size() > kStatusBytesMax) in.fail();
+      break;
   }
+  if (frame.type == FrameType::hello) frame.hello.takes_status = false;
   in.ext([&frame](ByteView key, ByteView value) {
     if (frame.type == FrameType::hello && key == kLaneKey) {
       frame.hello.lane = read_lane(value);
+    } else if (frame.type == FrameType::hello && key == kTakesStatus) {
+      frame.hello.takes_status = Reader{value}.boolean();
     } else if (frame.type == FrameType::ack && key == kAckNumberKey) {
       frame.ack.number = Reader{value}.uint();
     }
@@ -525,13 +311,17 @@ std::optional<FrameType> frame_type(ByteView bytes) {
   in.array();
   if (in.uint() != kMagic) return std::nullopt;
   in.uint();
-  const auto type = in.uint_up_to<std::uint8_t>(9);
+  const auto type = in.uint_up_to<std::uint8_t>(10);
   return in.ok() && type != 0 ? std::optional{static_cast<FrameType>(type)} : std::nullopt;
 }
 
 Bytes write_frame(FrameHeader header, const HelloFrame& frame) {
   const auto ext = [&frame](Packer& out) {
-    out.pack_map(frame.lane ? 1 : 0);
+    out.pack_map((frame.takes_status ? 1U : 0U) + (frame.lane ? 1U : 0U));
+    if (frame.takes_status) {
+      pack_str(out, kTakesStatus);
+      out.pack(true);
+    }
     if (!frame.lane) return;
     pack_str(out, kLaneKey);
     out.pack_array(5);
@@ -640,6 +430,11 @@ Bytes write_frame(FrameHeader header, const PongFrame& frame) {
     out.pack(frame.room_envelopes);
     out.pack(frame.room_bytes);
   });
+}
+
+Bytes write_frame(FrameHeader header, const StatusFrame& frame) {
+  return frame_of(FrameType::status, header, 32 + frame.told.size(),
+                  [&](Packer& out) { pack_bin(out, frame.told); });
 }
 
 Bytes write_leaving(FrameHeader header) {

@@ -23,6 +23,7 @@ inline constexpr std::size_t kRangesMax = 4096;
 inline constexpr std::size_t kNameBytesMax = 253;
 inline constexpr std::size_t kReasonBytesMax = 512;
 inline constexpr std::uint32_t kSeedCountMax = 1000;
+inline constexpr std::size_t kStatusBytesMax = 64 * 1024;  ///< of what a `status` frame carries
 
 enum class FrameType : std::uint8_t {
   hello = 1,
@@ -33,7 +34,8 @@ enum class FrameType : std::uint8_t {
   refuse,
   leaving,
   ping,
-  pong
+  pong,
+  status
 };
 enum class Role : std::uint8_t { peer = 0, client = 1 };
 enum class Word : std::uint8_t { received = 0, safe = 1, final = 2 };
@@ -63,6 +65,7 @@ struct HelloFrame {
   std::uint64_t room_envelopes = 0;
   std::uint64_t room_bytes = 0;
   std::optional<LaneOffer> lane;  ///< ext "lane"; the transport's, the core never looks at it
+  bool takes_status = false;      ///< in ext: `status` frames may be sent to it
 };
 struct RelayFrame {
   std::uint64_t floor = 0;
@@ -120,6 +123,10 @@ struct PongFrame {
   std::uint64_t room_bytes = 0;
 };
 
+struct StatusFrame {
+  ByteView told;  ///< what peer_status.h writes; points into the frame that was read
+};
+
 /// The frame that was read last: `type` says which member is meant.
 struct AnyFrame {
   FrameType type = FrameType::hello;
@@ -133,6 +140,7 @@ struct AnyFrame {
   RefuseFrame refuse;
   PingFrame ping;
   PongFrame pong;
+  StatusFrame status;
 };
 [[nodiscard]] bool read_frame(ByteView bytes, AnyFrame& frame);
 /// The type alone, of a frame that may be malformed further on; nullopt: it is no frame.
@@ -150,6 +158,7 @@ struct FrameHeader {
 [[nodiscard]] Bytes write_frame(FrameHeader header, const RefuseFrame& frame);
 [[nodiscard]] Bytes write_frame(FrameHeader header, const PingFrame& frame);
 [[nodiscard]] Bytes write_frame(FrameHeader header, const PongFrame& frame);
+[[nodiscard]] Bytes write_frame(FrameHeader header, const StatusFrame& frame);
 [[nodiscard]] Bytes write_leaving(FrameHeader header);
 /// A relay frame around envelopes that were written one after another by append_envelope().
 [[nodiscard]] Bytes write_relay(FrameHeader header, std::uint64_t floor, std::uint64_t first,

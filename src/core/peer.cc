@@ -56,6 +56,7 @@ Outputs& Peer::State::flush() {
   deadline_told = deadline();
   handed_out.events.clear();
   handed_out.actions.clear();
+  handed_out.statuses.clear();
   std::swap(handed_out, out);
   return handed_out;
 }
@@ -444,6 +445,9 @@ void Peer::on_link_frame(Now now, LinkId id, ByteView bytes) {
         link->ping_token = 0;
       }
       return;
+    case FrameType::status:
+      s.on_status(link->remote.boot);
+      return;
     default:
       ++s.counters.frames_bad;
   }
@@ -488,6 +492,9 @@ void Peer::on_route_frame(Now now, RouteId route, Address from, ByteView bytes) 
     case FrameType::leaving:
       in.leaving = true;
       if (in.role == Role::peer) s.on_peer_leaving(in.remote.address, in.remote.boot);
+      return;
+    case FrameType::status:
+      if (in.role == Role::peer) s.on_status(in.remote.boot);
       return;
     default:
       ++s.counters.frames_bad;
@@ -555,6 +562,16 @@ void Peer::on_tick(Now now) {
 void Peer::leave(Now now) {
   state_->advance(now);
   state_->begin_leaving();
+}
+
+std::vector<StatusNeighbour> Peer::status_neighbours(Now now) const {
+  state_->advance(now);
+  return state_->status_neighbours();
+}
+
+void Peer::send_status(Now now, const StatusNeighbour& neighbour, ByteView told) {
+  state_->advance(now);
+  state_->send_status(neighbour, told);
 }
 
 Outputs& Peer::flush(Now now) {

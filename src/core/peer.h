@@ -42,10 +42,25 @@ struct SendRoute {
 };
 using Action = std::variant<Dial, HangUp, SendLink, SendRoute>;
 
+/// What a neighbour's `status` frame carried. Opaque here; core/peer_status.h reads it.
+struct StatusHeard {
+  BootId from;
+  Bytes told;
+};
+
 struct Outputs {  ///< events before actions: log first, then send
   std::vector<Event> events;
   std::vector<Action> actions;
-  [[nodiscard]] bool empty() const { return events.empty() && actions.empty(); }
+  std::vector<StatusHeard> statuses;
+  [[nodiscard]] bool empty() const { return events.empty() && actions.empty() && statuses.empty(); }
+};
+
+/// A neighbour that `status` frames may be sent to. One process is listed once.
+struct StatusNeighbour {
+  BootId boot;
+  std::uint64_t session = 0;
+  bool successor = false;  ///< over its link; else over its route
+  std::uint32_t over = 0;  ///< LinkId or RouteId
 };
 
 /// What a deliberate mutation of the protocol breaks; for the simulator's own test only.
@@ -95,6 +110,7 @@ struct Settings {
   Duration memory_grace = std::chrono::seconds{10};  ///< remembered longer than its time left
   Duration drain_linger = std::chrono::seconds{5};
   bool report_visits = true;
+  bool takes_status = true;  ///< false: as a release that has no `status` frames
   Mutation mutation = Mutation::none;
 };
 
@@ -197,6 +213,12 @@ class Peer {
   void on_logged(Now now, LogTicket up_to);  ///< all lines with tickets up to this one are written
   void on_tick(Now now);
   void leave(Now now);
+
+  // What peers tell one another about themselves. Nothing in here is decided by it.
+  /// The successor, and the nearest at most four that hand on to this peer.
+  [[nodiscard]] std::vector<StatusNeighbour> status_neighbours(Now now) const;
+  /// `told`: at most kStatusBytesMax. A neighbour that is gone by now gets nothing.
+  void send_status(Now now, const StatusNeighbour& neighbour, ByteView told);
 
   /// Ends the turn. The reference is good until the next call of flush().
   [[nodiscard]] Outputs& flush(Now now);

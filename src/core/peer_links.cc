@@ -156,6 +156,7 @@ void Peer::State::say_hello(Link& link) {
   hello.leaving = leaving;
   hello.room_envelopes = room_envelopes();
   hello.room_bytes = room_bytes();
+  hello.takes_status = settings.takes_status;
   send(link, write_frame({1, link.session}, hello));
   link.hello_at = now.steady + kHelloAgainAfter;
 }
@@ -178,6 +179,7 @@ void Peer::State::on_hello_answer(Link& link, const HelloFrame& hello) {
   link.state = Link::State::up;
   link.version = version;
   link.remote = hello.identity;
+  link.takes_status = hello.takes_status;
   link.places[0] = place_of(hello.identity, CopiesOn::peers);
   link.places[1] = place_of(hello.identity, CopiesOn::nodes);
   link.room = hello.room_envelopes;
@@ -547,6 +549,7 @@ void Peer::State::on_hello(RouteId route, const AnyFrame& read) {
   Inbound& session = inbound[index];
   session.last_heard = now.steady;
   session.leaving = hello.leaving;
+  session.takes_status = hello.takes_status;
   HelloFrame answer;
   answer.answer = true;
   answer.version_min = settings.version_min;
@@ -557,6 +560,7 @@ void Peer::State::on_hello(RouteId route, const AnyFrame& read) {
   answer.leaving = leaving;
   answer.room_envelopes = room_envelopes();
   answer.room_bytes = room_bytes();
+  answer.takes_status = settings.takes_status;
   told_room(session);
   send(session, write_frame(to, answer));
   if (hello.role == Role::peer) heard_of_peer(hello);

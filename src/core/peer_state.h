@@ -1,5 +1,6 @@
-// The inside of core::Peer, shared by its three sources: peer.cc (inputs, seeds, status),
-// peer_links.cc (membership, sessions, health) and peer_delivery.cc (custody, words, handing on).
+// The inside of core::Peer, shared by its sources: peer.cc (inputs, seeds, status),
+// peer_links.cc (membership, sessions, health), peer_delivery.cc (custody, words, handing on) and
+// peer_status_frames.cc (what neighbours tell one another about themselves).
 // Nobody else includes it.
 #pragma once
 
@@ -47,6 +48,7 @@ class Peer::State {
     std::uint64_t session = 0;
     std::uint8_t version = 1;
     Identity remote;
+    bool takes_status = false;
     std::uint64_t places[2] = {0, 0};  ///< the remote's place by CopiesOn
     SequenceWindow<OutSlot> window;
     std::uint64_t resend_from = 0;  ///< everything below is received or let go
@@ -103,6 +105,7 @@ class Peer::State {
     std::uint8_t version = 1;
     Role role = Role::peer;
     Identity remote;
+    bool takes_status = false;
     bool leaving = false;
     TimePoint last_heard;
     SequenceWindow<InSlot> window;
@@ -175,6 +178,11 @@ class Peer::State {
   [[nodiscard]] bool evict_inbound();
   void refuse(RouteId route, FrameHeader header, RefuseCode code, const std::string& reason,
               std::uint64_t request = 0);
+
+  // ---- peer_status_frames.cc
+  [[nodiscard]] std::vector<StatusNeighbour> status_neighbours() const;
+  void send_status(const StatusNeighbour& neighbour, ByteView told);
+  void on_status(BootId from);  ///< what `frame` holds
 
   // ---- peer_delivery.cc
   void on_relay(std::uint32_t session, const RelayFrame& frame);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/envelope.h"
+#include "core/peer_status.h"
 #include "core/types.h"
 #include "http/seed_ticket.h"
 
@@ -28,7 +29,6 @@ struct SeedOrder {
   Address sender;                     ///< the client's address
 };
 
-/// A neighbour or another peer that this one has a link with, in or out.
 /// A datagram lane, as this side has measured it.
 struct LaneView {
   std::string state;                                    ///< "probing", "open" or "failed"
@@ -41,13 +41,23 @@ struct LaneView {
   std::uint64_t missing = 0;                            ///< numbers that have not come
 };
 
+/// What a peer told of itself, by way of its neighbours.
+struct StatusView {
+  PeerStatus status;
+  std::chrono::milliseconds age{};          ///< since it told that
+  std::chrono::milliseconds details_age{};  ///< of the figures, where there are some
+  bool has_details = false;                 ///< else only `leaving` and the suspects are known
+};
+
+/// Another peer: one of the view, or one that this peer has a link with or has heard of.
 struct PeerView {
   Address address;
   std::string pod;   ///< empty while no hello was answered
   std::string node;  ///< empty: unknown
+  std::string uid;   ///< empty: unknown
   std::string boot;  ///< 16 hex digits, or empty
   std::string
-      state;  ///< "up", "connecting", "suspected", "leaving" or "listed" (view only, no link)
+      state;  ///< "up", "connecting", "suspected", "leaving", "stale" or "listed" (openapi.yaml)
   bool outgoing = false;                                ///< this peer dials it
   bool incoming = false;                                ///< it has said hello here
   std::optional<std::chrono::microseconds> round_trip;  ///< smoothed
@@ -56,6 +66,8 @@ struct PeerView {
   std::uint64_t unsafe = 0;           ///< received there, held here
   std::optional<LaneView> lane_to;    ///< of the session that was dialled here
   std::optional<LaneView> lane_from;  ///< of the one that it has dialled
+  std::optional<StatusView> status;   ///< what it told of itself; none: never heard
+  std::vector<Address> suspected_by;  ///< who passes it over, as they told
 };
 
 /// Outcome and age of name service answers.
@@ -84,6 +96,8 @@ struct RingView {
   std::uint64_t queue_max = 0;
   std::uint64_t held = 0;
   bool leaving = false;
+  std::optional<StatusView> status;   ///< this peer's own, as it tells it
+  std::vector<Address> suspected_by;  ///< who passes this peer over
 };
 
 struct TraceStep {

@@ -42,16 +42,57 @@ void write_lane(JsonText& json, std::string_view name, const std::optional<LaneV
   json.close_object();
 }
 
+void write_status(JsonText& json, const std::optional<StatusView>& told) {
+  json.key("status");
+  if (!told) {
+    json.null();
+    return;
+  }
+  const PeerStatus& status = told->status;
+  json.open_object().field("age_ms", told->age.count()).field("leaving", status.leaving);
+  json.key("suspects").open_array();
+  for (const Address address : status.suspects) {
+    json.value(to_string(address));
+  }
+  json.close_array().field("suspect_count", status.suspect_count);
+  json.field("details", told->has_details);
+  if (told->has_details) {
+    json.field("details_age_ms", told->details_age.count()).field("release", status.release);
+    json.field("uptime_s", std::chrono::duration_cast<std::chrono::seconds>(status.uptime).count());
+    json.field("view_size", status.view_size).field("digest", digest_text(status.digest));
+    json.field("queue", status.queue).field("held", status.held);
+    write_address(json, "successor", status.successor);
+    write_address(json, "predecessor", status.predecessor);
+    std::optional<std::chrono::microseconds> round_trip;
+    if (status.round_trip) {
+      round_trip = std::chrono::duration_cast<std::chrono::microseconds>(*status.round_trip);
+    }
+    write_ticks(json, "round_trip_us", round_trip);
+    json.field("handed_on", status.handed_on).field("retries", status.retries);
+  }
+  json.close_object();
+}
+
+void write_suspected_by(JsonText& json, const std::vector<Address>& reporters) {
+  json.key("suspected_by").open_array();
+  for (const Address address : reporters) {
+    json.value(to_string(address));
+  }
+  json.close_array();
+}
+
 void write_peer(JsonText& json, const PeerView& peer) {
   json.open_object();
   json.field("address", to_string(peer.address)).field("pod", peer.pod).field("node", peer.node);
-  json.field("boot", peer.boot).field("state", peer.state);
+  json.field("uid", peer.uid).field("boot", peer.boot).field("state", peer.state);
   json.field("outgoing", peer.outgoing).field("incoming", peer.incoming);
   write_ticks(json, "round_trip_us", peer.round_trip);
   write_ticks(json, "heard_ms_ago", peer.heard_ago);
   json.field("in_flight", peer.in_flight).field("unsafe", peer.unsafe);
   write_lane(json, "lane_to", peer.lane_to);
   write_lane(json, "lane_from", peer.lane_from);
+  write_suspected_by(json, peer.suspected_by);
+  write_status(json, peer.status);
   json.close_object();
 }
 
@@ -95,6 +136,8 @@ void write_ring(JsonText& json, const RingView& ring) {
   write_dns(json, ring.dns);
   json.field("queue_used", ring.queue_used).field("queue_max", ring.queue_max);
   json.field("held", ring.held).field("leaving", ring.leaving);
+  write_suspected_by(json, ring.suspected_by);
+  write_status(json, ring.status);
   json.close_object();
 }
 

@@ -292,6 +292,27 @@ void add_loop(Families& out, const LoopMetrics& loop) {
   out.gauge("podring_loop_idle_seconds", "Since the loop last turned.", seconds_of(loop.idle));
 }
 
+void add_statuses(Families& out, const StatusMetrics& statuses) {
+  const StatusCounters& counters = statuses.counters;
+  out.counter("podring_status_frames_sent_total", "Status frames given to neighbours.",
+              counters.frames_sent);
+  out.counter("podring_status_frames_received_total", "Status frames that neighbours sent.",
+              counters.frames_received);
+  out.counter("podring_status_sent_bytes_total", "Bytes of statuses in frames sent.",
+              counters.bytes_sent);
+  out.counter("podring_status_received_bytes_total", "Bytes of statuses in frames received.",
+              counters.bytes_received);
+  out.counter("podring_status_frames_bad_total",
+              "Status frames of which nothing was taken: what they carried could not be read.",
+              counters.frames_bad);
+  out.counter("podring_status_left_out_total", "Statuses of peers that the table had no room for.",
+              statuses.left_out);
+  out.gauge("podring_status_peers", "Peers of the view whose status is known, this one included.",
+            statuses.known);
+  out.gauge("podring_status_oldest_seconds", "Age of the oldest status of a peer of the view.",
+            seconds_of(statuses.oldest));
+}
+
 void add_log(Families& out, const MetricsSnapshot& snapshot) {
   out.counter("podring_log_lines_total", "Log lines taken for output.", snapshot.log.lines);
   out.counter("podring_log_lines_dropped_total",
@@ -389,6 +410,7 @@ std::vector<MetricFamily> metric_families(const MetricsSnapshot& snapshot) {
   add_names(out, snapshot.names);
   add_transport(out, snapshot.transport);
   add_datagrams(out, snapshot.datagrams);
+  add_statuses(out, snapshot.statuses);
   add_loop(out, snapshot.loop);
   add_log(out, snapshot);
   add_hops(out, snapshot.hops);

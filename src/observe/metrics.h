@@ -16,6 +16,7 @@
 #include "core/counters.h"
 #include "core/events.h"
 #include "core/peer.h"
+#include "core/status_exchange.h"
 #include "core/types.h"
 #include "observe/logger.h"
 
@@ -94,6 +95,14 @@ struct LoopMetrics {
   Duration idle{};      ///< since the last turn
 };
 
+/// What peers tell of themselves, as this peer tells and knows it.
+struct StatusMetrics {
+  StatusCounters counters;
+  std::uint64_t left_out = 0;  ///< entries of peers that the table had no room for
+  std::size_t known = 0;       ///< peers of the view, this one included
+  Duration oldest{};           ///< age of the oldest of these
+};
+
 struct BuildInfo {
   std::string version;
   std::string revision;
@@ -115,6 +124,7 @@ struct MetricsSnapshot {
   NamesMetrics names;
   TransportMetrics transport;
   DatagramMetrics datagrams;
+  StatusMetrics statuses;
   LoopMetrics loop;
   LogCounters log;
   HopTimes hops;

@@ -8,6 +8,7 @@
 #include <Poco/JSON/Parser.h>
 
 #include "core/codec.h"
+#include "core/peer_status.h"
 #include "core/ring.h"
 #include "support/catch.h"
 #include "support/frames.h"
@@ -144,7 +145,8 @@ AnyFrame frame_from(const Object& entry, std::vector<Bytes>& envelopes) {
                    in.boolean("leaving"),
                    in.number<std::uint64_t>("room_envelopes"),
                    in.number<std::uint64_t>("room_bytes"),
-                   std::nullopt};
+                   std::nullopt,
+                   entry.optValue("takes_status", false)};
   } else if (type == "relay") {
     frame.type = FrameType::relay;
     frame.relay.floor = in.number<std::uint64_t>("floor");
@@ -194,6 +196,9 @@ AnyFrame frame_from(const Object& entry, std::vector<Bytes>& envelopes) {
     frame.ping = {in.number<std::uint64_t>("token"), in.number<std::uint64_t>("floor"), {}};
     for (const Array::Ptr& ask : in.list("asks"))
       frame.ping.asks.push_back({at(*ask, 0), at(*ask, 1)});
+  } else if (type == "status") {
+    frame.type = FrameType::status;
+    frame.status.told = envelopes.emplace_back(in.text("told"));
   } else {
     REQUIRE(type == "pong");
     frame.type = FrameType::pong;
@@ -237,6 +242,7 @@ void check_same(const AnyFrame& read, const AnyFrame& told) {
       CHECK(read.hello.leaving == told.hello.leaving);
       CHECK(read.hello.room_envelopes == told.hello.room_envelopes);
       CHECK(read.hello.room_bytes == told.hello.room_bytes);
+      CHECK(read.hello.takes_status == told.hello.takes_status);
       return;
     case FrameType::relay:
       CHECK(read.relay.floor == told.relay.floor);
@@ -282,7 +288,42 @@ void check_same(const AnyFrame& read, const AnyFrame& told) {
       CHECK(read.pong.room_envelopes == told.pong.room_envelopes);
       CHECK(read.pong.room_bytes == told.pong.room_bytes);
       return;
+    case FrameType::status:
+      CHECK(read.status.told == told.status.told);
+      return;
   }
+}
+
+ToldStatus status_from(const Object& entry) {
+  const Fields in{entry};
+  ToldStatus told;
+  PeerStatus& status = told.status;
+  told.brief = entry.getValue<bool>("brief");
+  told.version = in.number<std::uint64_t>("version");
+  told.age = std::chrono::milliseconds{in.number<std::int64_t>("age_ms")};
+  status.identity.boot = {in.number<std::uint64_t>("boot")};
+  status.identity.address = in.address("address");
+  status.leaving = in.number<unsigned>("flags") == 1;
+  status.suspect_count = in.number<std::uint32_t>("suspect_count");
+  for (const Var& address : *in.array("suspects"))
+    status.suspects.push_back(*parse_address(address.convert<std::string>()));
+  if (told.brief) return told;
+  status.identity.pod = in.text("pod");
+  status.identity.uid = in.text("uid");
+  status.identity.node = in.text("node");
+  status.release = in.text("release");
+  status.uptime = std::chrono::seconds{in.number<std::int64_t>("uptime_s")};
+  status.view_size = in.number<std::uint32_t>("view_size");
+  status.digest = in.number<std::uint64_t>("digest");
+  status.queue = in.number<std::uint32_t>("queue");
+  status.held = in.number<std::uint32_t>("held");
+  status.successor = parse_address(in.text("successor"));
+  status.predecessor = parse_address(in.text("predecessor"));
+  if (const auto micros = in.number<std::int64_t>("round_trip_us"); micros > 0)
+    status.round_trip = std::chrono::microseconds{micros};
+  status.handed_on = in.number<std::uint32_t>("handed_on");
+  status.retries = in.number<std::uint32_t>("retries");
+  return told;
 }
 
 EnvelopeHead head_from(const Object& entry) {
@@ -403,6 +444,26 @@ TEST_CASE("a seed's first hand-over has the bytes of the vector first_hop", "[co
     CHECK(bin_content(sent) == bytes_of(entry.get("bytes")));
   });
   CHECK(found);
+}
+
+TEST_CASE("a status entry is the bytes of the document", "[vectors]") {
+  for_each("statuses", [](const Object& entry) {
+    const Bytes bytes = bytes_of(entry.get("bytes"));
+    const ToldStatus told = status_from(entry);
+    Bytes made;
+    append_status(made, told);
+    CHECK(made == bytes);
+    const auto read = read_statuses(bytes + bytes);
+    REQUIRE(read);
+    REQUIRE(read->size() == 2);
+    for (const ToldStatus& one : *read) {
+      CHECK(one.version == told.version);
+      CHECK(one.age == told.age);
+      CHECK(one.brief == told.brief);
+      CHECK(one.status == told.status);
+    }
+    CHECK_FALSE(read_statuses(bytes + bytes.substr(0, bytes.size() - 1)));
+  });
 }
 
 TEST_CASE("places and laps are counted as the vectors say", "[codec][vectors]") {

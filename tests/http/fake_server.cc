@@ -6,7 +6,7 @@
 //   idle MS            the loop's idle time
 //   ready 0|1
 //   pods N             a ring of N pods, this one the first
-//   state I STATE      of pod I (from 1), as a change of the ring
+//   state I STATE      of pod I (from 2), as a change of the ring; suspected: by the one before it
 //   event TYPE JSON    into the feed
 //   message JSON       text of a message that this pod has met, with a trace over all pods
 //
@@ -42,6 +42,21 @@ const std::map<std::string, Fate> kFates{{"completed", Fate::completed},
 
 Address pod_address(unsigned number) { return Address::v4(0x0a2a0000U + number); }
 
+StatusView status_of(unsigned number, unsigned pods) {
+  StatusView told;
+  told.age = told.details_age = std::chrono::milliseconds{300 + number};
+  told.has_details = true;
+  told.status.release = "1.0.0";
+  told.status.uptime = std::chrono::seconds{1'000 + number};
+  told.status.view_size = pods;
+  told.status.digest = pods;
+  told.status.successor = pod_address(number % pods + 1);
+  told.status.predecessor = pod_address((number + pods - 2) % pods + 1);
+  told.status.round_trip = std::chrono::microseconds{200 + number};
+  told.status.handed_on = 1'000;
+  return told;
+}
+
 RingView ring_of(unsigned pods, std::uint64_t version) {
   RingView ring;
   ring.version = version;
@@ -59,6 +74,7 @@ RingView ring_of(unsigned pods, std::uint64_t version) {
     ring.successor = pod_address(2);
     ring.predecessor = pod_address(pods);
   }
+  ring.status = status_of(1, pods);
   for (unsigned i = 2; i <= pods; ++i) {
     PeerView peer;
     peer.address = pod_address(i);
@@ -70,6 +86,7 @@ RingView ring_of(unsigned pods, std::uint64_t version) {
     peer.incoming = i == pods;
     peer.round_trip = std::chrono::microseconds{200 + i};
     peer.heard_ago = std::chrono::milliseconds{i};
+    peer.status = status_of(i, pods);
     ring.peers.push_back(std::move(peer));
   }
   return ring;
@@ -123,7 +140,10 @@ bool obey(FakeBackend& backend, const std::string& line) {
     words >> pod >> state;
     backend.change_ring([&](RingView& ring) {
       ++ring.version;
-      ring.peers.at(pod - 2).state = state;
+      PeerView& peer = ring.peers.at(pod - 2);
+      peer.state = state;
+      peer.suspected_by.clear();
+      if (state == "suspected") peer.suspected_by.push_back(ring.view.at(pod - 2));
     });
   } else if (command == "event") {
     std::string type;

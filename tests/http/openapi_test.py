@@ -35,8 +35,12 @@ TYPES = {"object": dict, "array": list, "string": str, "integer": int, "boolean"
 def check(value, schema, where):
     """The part of JSON Schema that the file uses; anything else in the file is an error."""
     schema = resolve(schema)
+    if "allOf" in schema:  # OpenAPI 3.0's way to say that a reference may be null
+        if value is not None or not schema.get("nullable"):
+            check(value, schema["allOf"][0], where)
+        return
     known = {"type", "properties", "required", "additionalProperties", "items", "enum", "pattern",
-             "nullable", "description", "format", "default", "minimum", "maximum"}
+             "nullable", "description", "format", "default", "minimum", "maximum", "maxItems"}
     if set(schema) - known:
         raise AssertionError(f"{where}: this test does not know {set(schema) - known}")
     if value is None and schema.get("nullable"):
@@ -57,6 +61,8 @@ def check(value, schema, where):
             problems.append(f"{where}: {name} is not documented")
         for name in set(value) & set(properties):
             check(value[name], properties[name], f"{where}.{name}")
+    if "maxItems" in schema and len(value) > schema["maxItems"]:
+        problems.append(f"{where}: {len(value)} items")
     for i, item in enumerate(value if wanted is list else []):
         check(item, schema["items"], f"{where}[{i}]")
 

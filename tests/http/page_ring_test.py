@@ -119,7 +119,33 @@ def main():
         browser.wait("it comes back", lambda: "up" in state_of(browser, ring.addresses[1]))
         log = browser.log("browser")
         check(not log, f"the console is empty: {log}")
+    with Ring(10) as ring, Browser() as browser:
+        seen_from_the_far_side(ring, browser)
     return 0
+
+
+def seen_from_the_far_side(ring, browser):
+    """Pod 5 is killed, then paused; the page is that of pod 10, which has no link to it."""
+    victim, before, far = 4, 3, 9
+    whole = "\u2713 every pod hands to the next one"
+    browser.open(ring.url(far))
+    browser.wait("ten pods, all of them heard of", lambda: browser.text("#verdict") == whole)
+    browser.screenshot("ring-10-live")
+    for fault, mend in ((lambda: ring.kill(victim), lambda: ring.start(victim)),
+                        (lambda: ring.processes[victim].send_signal(signal.SIGSTOP),
+                         lambda: ring.processes[victim].send_signal(signal.SIGCONT))):
+        begun = time.time()
+        fault()
+        browser.wait("the far side shows it", lambda: "suspected" in state_of(browser, ring.addresses[victim]))
+        shown_at = time.time()
+        suspected_at = next(told_at(line) for line in ring.lines(before) if told_at(line) > begun
+                            and line["event"] == "peer_health" and line["state"] == "down")
+        print(f"far side: suspected {suspected_at - begun:.2f} s after the fault, shown {shown_at - suspected_at:.2f} s later")
+        check(shown_at - suspected_at < SHOWN_WITHIN_S, "the far side's page is too late")
+        check("pod-5" in browser.text("#verdict"), "the verdict names it")
+        browser.screenshot("ring-10-suspected")
+        mend()
+        browser.wait("it comes back", lambda: browser.text("#verdict") == whole, patience_s=60)
 
 
 def told_at(line):

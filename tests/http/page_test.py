@@ -59,13 +59,16 @@ def drawn_in_order(browser, server):
 def states_are_seen(browser, server):
     server.tell("pods 10")
     browser.wait("10 pods", lambda: len(marks(browser)) == 10)
-    for state in ("suspected", "leaving", "connecting", "listed", "up"):
+    for state in ("suspected", "leaving", "connecting", "stale", "listed", "up"):
         server.tell(f"state 4 {state}")
         _, took = browser.wait(state, lambda: state in marks(browser)[3]["state"].split())
         check(took < 2, f"{state} was shown after {took:.1f} s")
         check(state in marks(browser)[3]["label"], "the state is in the label, for who cannot see it")
         if state == "suspected":
+            check("suspected by pod-3" in marks(browser)[3]["label"], "and who suspects it")
+            check("1 suspected: pod-4" in browser.text("#verdict"), "the verdict names it")
             browser.screenshot("suspected")
+    browser.wait("the verdict", lambda: "every pod hands to the next one" in browser.text("#verdict"))
     server.tell("pods 500")
     browser.wait("500 pods", lambda: len(marks(browser)) == 90)
     server.tell("state 300 suspected")

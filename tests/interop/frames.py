@@ -18,7 +18,7 @@ NAME_MAX = 253
 RANGES_MAX = 4096
 TRACE_FIRST, TRACE_LAST = 16, 496
 
-HELLO, RELAY, ACK, SEED, SEEDED, REFUSE, LEAVING, PING, PONG = range(1, 10)
+HELLO, RELAY, ACK, SEED, SEEDED, REFUSE, LEAVING, PING, PONG, STATUS = range(1, 11)
 RECEIVED, SAFE, FINAL = range(3)
 ACCEPTED, STAGE_SAFE, COMPLETED, EXPIRED = range(4)
 REFUSALS = ["", "wrong_ring", "no_common_version", "wrong_address", "no_session", "ring_full", "leaving",
@@ -35,7 +35,7 @@ def require(condition, why):
 
 
 class Reader:
-    """Items of one msgpack array, one after another, each with its type."""
+    """Items of one msgpack array after another, each with its type."""
 
     def __init__(self, data, bound):
         require(len(data) <= bound, "too long")
@@ -44,11 +44,14 @@ class Reader:
             raw=False, unicode_errors="surrogateescape", strict_map_key=False, max_buffer_size=FRAME_MAX + 1,
             max_ext_len=0)
         self.unpacker.feed(data)
+        self.begin_array()
+
+    def begin_array(self):
         try:
             self.count = self.unpacker.read_array_header()
         except Exception as error:
             raise BadFrame("not an array") from error
-        require(self.count <= len(data), "an array that claims too much")
+        require(self.count <= len(self.data), "an array that claims too much")
 
     def item(self):
         try:
@@ -76,6 +79,11 @@ class Reader:
         require(type(item) is bytes and len(item) in (4, 16), "not an address")
         address = ipaddress.ip_address(item)
         return str(getattr(address, "ipv4_mapped", None) or address)
+
+    def optional_address(self):
+        item = self.item()
+        require(type(item) is bytes and len(item) in (0, 4, 16), "not an address")
+        return str(ipaddress.ip_address(item)) if item else ""
 
     def array(self, most=None):
         item = self.item()
@@ -181,24 +189,37 @@ def read_pong(reader):
     return dict(token=reader.uint(), room_envelopes=reader.uint(), room_bytes=reader.uint())
 
 
+def takes_status(ext):
+    keys = msgpack.unpackb(ext, raw=False, unicode_errors="surrogateescape", strict_map_key=False)
+    return keys.get("status") is True
+
+
+def read_status(reader):
+    told = reader.item()
+    require(type(told) is bytes and len(told) <= 64 * 1024, "not bin, or too long")
+    return dict(told=told)
+
+
 READERS = {HELLO: (14, read_hello), RELAY: (3, read_relay), ACK: (3, read_ack), SEED: (7, read_seed),
            SEEDED: (7, read_seeded), REFUSE: (3, read_refuse), LEAVING: (0, lambda reader: {}),
-           PING: (3, read_ping), PONG: (3, read_pong)}
+           PING: (3, read_ping), PONG: (3, read_pong), STATUS: (1, read_status)}
 
 
 def read_frame(data):
     reader = Reader(data, FRAME_MAX)
     require(reader.uint() == MAGIC, "magic")
     version = reader.uint(255)
-    kind = reader.uint(9)
+    kind = reader.uint(10)
     session = reader.uint()
     require(kind in READERS, "type")
     fields, read = READERS[kind]
     require(reader.count == 4 + fields + 1, "number of fields")
     require(kind not in (HELLO, REFUSE) or version == 1, "version")
     frame = read(reader)
-    reader.ext()
+    ext = reader.ext()
     reader.finish()
+    if kind == HELLO:
+        frame["takes_status"] = takes_status(ext)
     return dict(type=kind, version=version, session=session, **frame)
 
 
@@ -210,9 +231,10 @@ def address_bytes(text):
     return ipaddress.ip_address(text).packed
 
 
-def write_frame(kind, session, fields, version=1):
+def write_frame(kind, session, fields, version=1, takes_status=False):
     """`fields`: the type's own, in the document's order; addresses are bytes already."""
-    return packed([MAGIC, 1 if kind in (HELLO, REFUSE) else version, kind, session, *fields, {}])
+    ext = {"status": True} if takes_status else {}
+    return packed([MAGIC, 1 if kind in (HELLO, REFUSE) else version, kind, session, *fields, ext])
 
 
 # ---- envelopes -----------------------------------------------------------------------------------

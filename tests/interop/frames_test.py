@@ -6,11 +6,12 @@ import pathlib
 import unittest
 
 import frames
+import statuses
 
 VECTORS = json.loads((pathlib.Path(__file__).resolve().parents[2] / "proto-docs" / "vectors.json").read_text("utf-8"))
 KINDS = {"hello": frames.HELLO, "relay": frames.RELAY, "ack": frames.ACK, "seed": frames.SEED,
          "seeded": frames.SEEDED, "refuse": frames.REFUSE, "leaving": frames.LEAVING, "ping": frames.PING,
-         "pong": frames.PONG}
+         "pong": frames.PONG, "status": frames.STATUS}
 
 
 def bytes_of(parts):
@@ -41,12 +42,17 @@ class Vectors(unittest.TestCase):
             fields = {name: value_of(field) for name, field in vector["fields"].items()}
             if "envelopes" in fields:
                 fields["envelopes"] = [bytes.fromhex(text) for text in fields["envelopes"]]
+            if "told" in fields:
+                fields["told"] = fields["told"].encode(errors="surrogateescape")
             told = dict(type=KINDS[vector["type"]], version=vector["version"], session=vector["session"], **fields)
+            if vector["type"] == "hello":
+                told["takes_status"] = vector.get("takes_status", False)
             self.assertEqual(frames.read_frame(data), told)
             if vector["canonical"]:
                 items = [frames.address_bytes(item) if name in ("address", "dialled") else item
                          for name, item in fields.items()]
-                self.assertEqual(frames.write_frame(told["type"], told["session"], items, told["version"]), data)
+                self.assertEqual(frames.write_frame(told["type"], told["session"], items, told["version"],
+                                                    vector.get("takes_status", False)), data)
             with self.assertRaises(frames.BadFrame):
                 frames.read_frame(data + b"\0")
             for size in range(0, len(data), 1 if len(data) < 1000 else 997):
@@ -84,6 +90,19 @@ class Vectors(unittest.TestCase):
                 frames.read_envelope(bytes_of(vector["bytes"]))
 
         self.each("invalid_envelopes", check)
+
+    def test_statuses(self):
+        def check(vector):
+            data = bytes_of(vector["bytes"])
+            entry = {name: value_of(field) for name, field in vector["fields"].items()}
+            self.assertEqual(statuses.read_statuses(data), [entry])
+            self.assertEqual(statuses.read_statuses(data * 3), [entry] * 3)
+            self.assertEqual(statuses.write_status(entry), data)
+            for size in range(1, len(data)):
+                with self.assertRaises(frames.BadFrame):
+                    statuses.read_statuses(data + data[:size])
+
+        self.each("statuses", check)
 
     def test_hand_overs(self):
         def check(vector):

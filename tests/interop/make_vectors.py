@@ -18,8 +18,8 @@ import msgpack
 MAGIC = 0x706F6472
 U32 = 2**32 - 1
 U64 = 2**64 - 1
-HELLO, RELAY, ACK, SEED, SEEDED, REFUSE, LEAVING, PING, PONG = range(1, 10)
-TYPES = ["", "hello", "relay", "ack", "seed", "seeded", "refuse", "leaving", "ping", "pong"]
+HELLO, RELAY, ACK, SEED, SEEDED, REFUSE, LEAVING, PING, PONG, STATUS = range(1, 11)
+TYPES = ["", "hello", "relay", "ack", "seed", "seeded", "refuse", "leaving", "ping", "pong", "status"]
 FIELDS = {
     "hello": ["answer", "version_min", "version_max", "role", "ring", "pod", "uid", "node", "address",
               "dialled", "boot", "leaving", "room_envelopes", "room_bytes"],
@@ -31,7 +31,12 @@ FIELDS = {
     "leaving": [],
     "ping": ["token", "floor", "asks"],
     "pong": ["token", "room_envelopes", "room_bytes"],
+    "status": ["told"],
 }
+STATUS_FIELDS = ["boot", "version", "age_ms", "address", "flags", "suspect_count", "suspects", "pod", "uid", "node",
+                 "release", "uptime_s", "view_size", "digest", "queue", "held", "successor", "predecessor",
+                 "round_trip_us", "handed_on", "retries"]
+STATUS_BRIEF = 7  # so many of them make a brief entry
 ENVELOPE_FIELDS = ["boot", "counter", "origin", "hop", "lap", "limit_kind", "limit", "copies",
                    "copies_on", "flags", "ended", "time_left_ms", "detours", "trace_omitted",
                    "message"]
@@ -94,6 +99,8 @@ def wire_item(name, field):
         return pack(address_bytes(field))
     if name == "envelopes":
         return array_header(len(field)) + b"".join(pack(envelope) for envelope in field)
+    if name == "told":
+        return pack(field)
     if isinstance(field, bytes):
         return text_item(field)
     return pack(field)
@@ -182,6 +189,47 @@ def seeded(**changes):
     return {**SEEDED_FIELDS, **changes}
 
 
+STATUS_ENTRY = dict(boot=0x1122334455667788, version=3, age_ms=1200, address="10.42.0.9", flags=0, suspect_count=0,
+                    suspects=[], pod="pod-1", uid="5f1c", node="node-a", release="1.0.0", uptime_s=60, view_size=3,
+                    digest=0xfedcba9876543210, queue=2, held=5, successor="10.42.0.10", predecessor="10.42.0.8",
+                    round_trip_us=180, handed_on=1000, retries=1)
+
+
+def status_bytes(fields, brief=False):
+    def item(name):
+        field = fields[name]
+        if name == "suspects":
+            return [address_bytes(address) for address in field]
+        if name in ("address", "successor", "predecessor"):
+            return address_bytes(field) if field else b""
+        return value_of(field)
+
+    names = STATUS_FIELDS[:STATUS_BRIEF] if brief else STATUS_FIELDS
+    return pack([item(name) for name in names] + ([] if brief else [{}]))
+
+
+def statuses():
+    made = []
+
+    def add(name, brief=False, **changes):
+        fields = {**STATUS_ENTRY, **changes}
+        made.append(dict(name=name, section=9, brief=brief,
+                         fields={key: shown(key, fields[key])
+                                 for key in STATUS_FIELDS[:STATUS_BRIEF if brief else None]},
+                         bytes=compact(status_bytes(fields, brief))))
+
+    add("whole")
+    add("brief", brief=True)
+    add("leaving_and_suspecting", flags=1, suspect_count=2, suspects=["10.42.0.10", "10.42.0.11"])
+    add("brief_suspecting", brief=True, suspect_count=17, suspects=[f"10.42.1.{n}" for n in range(1, 17)])
+    add("alone", successor="", predecessor="", round_trip_us=0, view_size=1, uid="", node="")
+    add("ipv6", address="fd00::9", successor="fd00::a", predecessor="fd00::8", suspects=["fd00::a"], suspect_count=1)
+    add("largest", boot=U64, version=U64, age_ms=U32, pod=Repeat("p", 253), uid=Repeat("u", 128),
+        node=Repeat("n", 253), release=Repeat("r", 64), uptime_s=U32, view_size=U32, digest=U64, queue=U32, held=U32,
+        round_trip_us=U32, handed_on=U32, retries=U32)
+    return made
+
+
 def nested(levels):
     item = 1
     for _ in range(levels):
@@ -200,17 +248,21 @@ def frames():
     made = []
 
     def add(name, section, kind, fields, data=None, session=7, version=1, note=None, ext=None):
-        canonical = data is None and ext is None
+        takes_status = ext == {"status": True}
+        canonical = data is None and (ext is None or takes_status)
         data = data or frame_bytes(kind, fields, session, version, ext)
         entry = dict(name=name, section=section, type=TYPES[kind], canonical=canonical,
                      version=version, session=session,
                      fields={key: shown(key, field) for key, field in fields.items()})
+        if takes_status:
+            entry["takes_status"] = True
         if note:
             entry["note"] = note
         entry["bytes"] = compact(data)
         made.append(entry)
 
     add("hello", 3, HELLO, hello())
+    add("hello_takes_status", 3, HELLO, hello(), ext={"status": True})
     add("hello_answer", 3, HELLO,
         hello(answer=True, pod="pod-2", node="node-b", address="10.42.0.10", boot=2, room_envelopes=0))
     add("hello_client", 3, HELLO,
@@ -277,6 +329,9 @@ def frames():
     add("ping_asks", 8, PING, dict(token=2, floor=77, asks=[[77, 80], [90, 90], [1000, 70000]]))
     add("ping_most_asks", 8, PING, dict(token=3, floor=5, asks=Repeat([5, 5], 4096)))
     add("pong", 8, PONG, dict(token=2, room_envelopes=1000, room_bytes=16000000))
+
+    add("status_empty", 9, STATUS, dict(told=b""))
+    add("status", 9, STATUS, dict(told=status_bytes(STATUS_ENTRY) + status_bytes(STATUS_ENTRY, brief=True)))
 
     # What writers of this release do not make and readers take all the same.
     add("pong_of_version_2", 2, PONG, dict(token=1, room_envelopes=2, room_bytes=3), version=2)
@@ -405,8 +460,8 @@ def invalid_frames():
     add("not_msgpack", "0xc1 is never used", b"\xc1")
     add("http", "somebody speaks HTTP to the ring port", b"GET / HTTP/1.1\r\n\r\n")
     add("other_magic", "magic", pack([MAGIC + 1, *pong[1:], {}]))
-    add("type_0", "types go from 1 to 9", pack([MAGIC, 1, 0, 7, {}]))
-    add("type_10", "types go from 1 to 9", pack([MAGIC, 1, 10, 7, {}]))
+    add("type_0", "types go from 1 to 10", pack([MAGIC, 1, 0, 7, {}]))
+    add("type_11", "types go from 1 to 10", pack([MAGIC, 1, 11, 7, {}]))
     add("version_256", "versions go up to 255", pack([MAGIC, 256, *pong[2:], {}]))
     add("hello_of_version_2", "hello is always of version 1", frame(HELLO, hello(), version=2))
     add("refuse_of_version_2", "refuse is always of version 1",
@@ -574,6 +629,7 @@ def laps():
 
 def document():
     return dict(about=ABOUT, protocol="podring", version=1, frames=frames(), envelopes=envelopes(),
+                statuses=statuses(),
                 hand_overs=hand_overs(), invalid_frames=invalid_frames(),
                 invalid_envelopes=invalid_envelopes(), places=places(), laps=laps())
 

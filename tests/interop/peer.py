@@ -21,6 +21,7 @@ import frames
 from custody import Custody
 from lines import Log
 from sessions import BATCH_BYTES, HELLO_AGAIN, Inbound, Link, PING_EVERY, SILENT_AFTER
+from statuses import Statuses
 
 PROBE_EVERY, IDLE_KEPT, INBOUND_KEPT, TICK = 1.0, 3.0, 60.0, 0.02
 ENVELOPES_AT_ONCE = 256
@@ -43,6 +44,8 @@ class Peer:
         self.me = Me(options.address, options.name, options.node)
         self.log = Log(options.name, self.me.boot)
         self.custody = Custody(self.me, self.log, QUEUE)
+        self.statuses = Statuses(options.address)
+        self.started = time.monotonic()
         self.others = sorted(set(options.peers.split(",")) - {options.address}, key=self.distance)
         self.random = random.Random(options.drop_seed)
         self.dropped = 0
@@ -73,9 +76,9 @@ class Peer:
         configuration = {"--log-hops": {"value": "true", "source": "default"}}
         self.log.line("started", address=self.me.address, uid="", node=self.me.node, version="python",
                       ring=self.options.ring, configuration=configuration)
-        digest = frames.fnv1a(b"".join(frames.order(address).to_bytes(16, "big")
+        self.digest = frames.fnv1a(b"".join(frames.order(address).to_bytes(16, "big")
                                        for address in sorted([self.me.address, *self.others], key=frames.order)))
-        self.log.line("view", added=sorted(self.others, key=frames.order), removed=[], digest=f"{digest:016x}",
+        self.log.line("view", added=sorted(self.others, key=frames.order), removed=[], digest=f"{self.digest:016x}",
                       size=1 + len(self.others))
         self.refresh()
         while not self.may_exit():
@@ -93,6 +96,26 @@ class Peer:
         self.hand_on()
         self.log.write()  # before anybody is told of what it says
         self.write_acks()
+        self.tell_statuses()
+
+    def tell_statuses(self):
+        suspects = sorted(self.suspected, key=frames.order)
+        self.statuses.tell(
+            boot=self.me.boot, flags=int(self.leaving), suspect_count=len(suspects), suspects=suspects[:16],
+            pod=self.me.pod, uid="", node=self.me.node, release="python",
+            uptime_s=int(time.monotonic() - self.started), view_size=1 + len(self.others), digest=self.digest,
+            queue=QUEUE - self.custody.room(), held=len(self.custody.held),
+            successor=self.target.address if self.target else "", predecessor=self.others[-1],
+            round_trip_us=int((self.target and self.target.smoothed or 0) * 1e6), handed_on=0, retries=0)
+        neighbours = {(session.remote["boot"], session.session): session for session in self.inbound.values()
+                      if session.is_peer and session.remote["takes_status"]}
+        if self.target and self.target.remote["takes_status"]:
+            boot = self.target.remote["boot"]
+            neighbours = {one: session for one, session in neighbours.items() if one[0] != boot}
+            neighbours[boot, self.target.session] = self.target
+        for one, told in self.statuses.next_for(neighbours):
+            (self.send_link if neighbours[one] is self.target else self.send_route)(
+                neighbours[one], frames.STATUS, [told])
 
     def may_exit(self):
         if self.stopping and not self.leaving:
@@ -120,7 +143,8 @@ class Peer:
         if self.lost():
             return
         try:
-            link.socket.send(frames.write_frame(kind, link.session, fields), zmq.DONTWAIT)
+            link.socket.send(frames.write_frame(kind, link.session, fields, takes_status=kind == frames.HELLO),
+                             zmq.DONTWAIT)
         except zmq.Again:
             self.dropped += 1
 
@@ -131,7 +155,8 @@ class Peer:
         if self.lost():
             return
         try:
-            self.router.send_multipart([route, frames.write_frame(kind, session, fields)], zmq.DONTWAIT)
+            frame = frames.write_frame(kind, session, fields, takes_status=kind == frames.HELLO)
+            self.router.send_multipart([route, frame], zmq.DONTWAIT)
         except zmq.ZMQError:  # gone, or full
             self.dropped += 1
 
@@ -173,6 +198,8 @@ class Peer:
             self.on_seed(session, frame)
         elif kind == frames.LEAVING and session.is_peer:
             self.on_leaving(session.remote["address"])
+        elif kind == frames.STATUS and session.is_peer:
+            self.statuses.take(session.remote["boot"], frame["told"])
         return None
 
     def on_hello(self, route, frame):
@@ -281,6 +308,8 @@ class Peer:
                 link.token = 0
         elif link.is_up and kind == frames.LEAVING:
             self.on_leaving(link.address)
+        elif link.is_up and kind == frames.STATUS:
+            self.statuses.take(link.remote["boot"], frame["told"])
 
     # ---- links and health
 

@@ -107,6 +107,30 @@ class MixedRing(unittest.TestCase):
         self.assertEqual((told["reached"], told["messages"][0]["trace_omitted"]), (1, 1800 - 512), told)
         self.stop_and_verify()
 
+    def test_statuses_pass_through_python(self):
+        for n in 1, 3:
+            self.start_podring(n, 4)
+        for n in 2, 4:
+            self.start_python(n, 4)
+
+        def told(n):
+            try:
+                with urllib.request.urlopen(f"http://{address(n)}:8080/ring", timeout=10) as answer:
+                    return {peer["address"]: peer["status"] for peer in json.load(answer)["peers"] if peer["status"]}
+            except OSError:
+                return {}
+
+        for asked, opposite in ((1, 3), (3, 1)):  # the Python peers sit between them
+            eventually(lambda: set(told(asked)) == {address(n) for n in range(1, 5)} - {address(asked)},
+                       f"{asked} knows everybody")
+            self.assertEqual(told(asked)[address(2)]["release"], "python")
+            self.assertEqual(told(asked)[address(2)]["digest"], told(asked)[address(opposite)]["digest"])
+        self.running[4].kill()  # only its neighbours can notice
+        self.running[4].wait()
+        eventually(lambda: told(1)[address(3)]["suspects"] == [address(4)], "1 hears whom 3 passes over")
+        self.running.pop(4)
+        self.stop_and_verify()
+
     def test_ten_thousand_through_loss_and_a_restart(self):
         count = 10_000
         self.start_podring(1, 3)

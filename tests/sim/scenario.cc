@@ -99,6 +99,40 @@ void check_calm(SimNet& net, Storm& storm) {
   }
 }
 
+/// Everybody knows everybody as they are now. With a peer between that takes no part in it, the
+/// others may be cut off from one another.
+void check_statuses(SimNet& net) {
+  const std::vector<Pid> live = net.live();
+  for (const Pid pid : live) {
+    const bool takes_part = net.statuses(pid) != nullptr;
+    if (!takes_part && net.peer(pid).counters().frames_bad > 0)
+      return net.fail("status", net.name(pid) + " was sent what it cannot read");
+    if (!takes_part) return;
+  }
+  const auto known = [&](Pid pid, Pid other) {
+    const auto& table = net.statuses(pid)->known();
+    const auto found = table.find(SimNet::address_of(net.host(other)));
+    if (found == table.end()) return false;
+    const PeerStatus& told = found->second.status;
+    return told.identity == net.peer(other).self() && told.suspects.empty() &&
+           told.digest == net.status(other).digest;
+  };
+  const auto all_known = [&] {
+    return std::all_of(live.begin(), live.end(), [&](Pid pid) {
+      return std::all_of(live.begin(), live.end(), [&](Pid other) { return known(pid, other); });
+    });
+  };
+  if (net.run_until(all_known, kCalmBound) || net.failure()) return;
+  std::string text;
+  for (const Pid pid : live) {
+    for (const Pid other : live) {
+      if (!known(pid, other))
+        text += " " + net.name(pid) + " does not know " + net.name(other) + ";";
+    }
+  }
+  net.fail("status", "in calm weather not everybody knows everybody:" + text);
+}
+
 /// Hand-overs that were accepted, by all who live.
 std::uint64_t visits_of(const SimNet& net) {
   std::uint64_t visits = 0;
@@ -138,6 +172,7 @@ ScenarioResult run_scenario(const ScenarioOptions& options) {
   }
   if (!net.failure()) oracle.check_all_ended();
   if (!net.failure()) check_calm(net, storm);
+  if (!net.failure()) check_statuses(net);
 
   ScenarioResult result;
   result.failure = net.failure();

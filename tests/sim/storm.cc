@@ -12,6 +12,7 @@ using namespace std::chrono_literals;
 
 Storm::Storm(std::uint64_t number, Size size, Mutation mutation)
     : random_(number * 0x9e3779b97f4a7c15ULL + 0x5eed), size_(size), mutation_(mutation) {
+  statuses_ = number % 2 == 0;
   const bool large = size == Size::large;
   net_seed_ = random_.next();
   peers_ = static_cast<int>(large ? 8 + below(33) : 2 + below(6));
@@ -80,6 +81,7 @@ NetOptions Storm::net_options(std::function<void(const std::string&)> trace) con
   options.double_pm = double_pm_;
   options.names_lag_max = names_lag_max_;
   options.names = true;
+  options.statuses = statuses_;
   options.trace = std::move(trace);
   return options;
 }
@@ -93,6 +95,7 @@ ProcessOptions Storm::process_options(Host host) {
     options.settings.hops = static_cast<std::uint32_t>(1 + below(20));
     options.settings.queue = one_of({2, 4, 1024});
     options.settings.version_max = static_cast<std::uint8_t>(1 + below(2));
+    if (options.settings.version_max == 1) options.settings.takes_status = false;
   }
   if (nodes_ > 0) {
     const int block = std::max(1, (hosts_ + nodes_ - 1) / nodes_);

@@ -70,8 +70,9 @@ class Storm {
   Duration log_delay_{};
   int nodes_ = 0;  // 0: each its own
   bool interleaved_ = false;
-  bool mixed_ = false;    // settings differ from peer to peer
-  bool careful_ = false;  // deaths only one moment after another, fewer than copies at once
+  bool statuses_ = false;  // peers tell of themselves; of a number, so that it draws nothing
+  bool mixed_ = false;     // settings differ from peer to peer
+  bool careful_ = false;   // deaths only one moment after another, fewer than copies at once
   std::uint32_t ambush_percent_ = 0;
   Settings settings_;
   Duration length_{};

@@ -29,6 +29,8 @@ namespace podring::test {
       return write_frame(header, frame.ping);
     case FrameType::pong:
       return write_frame(header, frame.pong);
+    case FrameType::status:
+      return write_frame(header, frame.status);
   }
   return {};
 }

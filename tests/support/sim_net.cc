@@ -90,6 +90,8 @@ Pid SimNet::start(Host host, ProcessOptions options) {
     identity.boot = {random_.next()};
   } while (identity.boot.value == 0);
   fresh.peer = std::make_unique<Peer>(identity, options.settings, random_.next());
+  if (options_.statuses && options.settings.takes_status)
+    fresh.exchange = std::make_unique<StatusExchange>(identity, "sim", now_of(fresh).steady);
   fresh.options = std::move(options);
   by_name_[fresh.name] = pid;
   by_boot_[identity.boot] = pid;
@@ -259,12 +261,17 @@ void SimNet::finish_turn(Pid pid) {
   Process& actor = process(pid);
   ++turns_;
   while (true) {
+    if (actor.exchange) actor.exchange->tell(now_of(actor), *actor.peer);
     Outputs& outputs = actor.peer->flush(now_of(actor));
+    bool more = actor.exchange && actor.exchange->take(now_of(actor), outputs.statuses);
     take_events(pid, outputs.events);
     for (Action& action : outputs.actions) act(pid, action);
-    if (actor.tickets == actor.told || actor.options.log_delay > Duration::zero()) break;
-    actor.told = actor.tickets;
-    actor.peer->on_logged(now_of(actor), actor.told);
+    if (actor.tickets != actor.told && actor.options.log_delay == Duration::zero()) {
+      actor.told = actor.tickets;
+      actor.peer->on_logged(now_of(actor), actor.told);
+      more = true;
+    }
+    if (!more) break;
   }
   if (options_.check_peers) actor.peer->check_invariants();
   oracle_->after_turn(pid);
@@ -273,7 +280,9 @@ void SimNet::finish_turn(Pid pid) {
     actor.busy_until = now_ + actor.options.service;
     plans_.push(actor.busy_until, {.kind = Plan::Kind::wake, .a = static_cast<std::uint32_t>(pid)});
   }
-  TimePoint due = std::max(actor.peer->next_deadline() - actor.offset, now_);
+  TimePoint deadline = actor.peer->next_deadline();
+  if (actor.exchange) deadline = std::min(deadline, actor.exchange->next_deadline());
+  TimePoint due = std::max(deadline - actor.offset, now_);
   if (actor.options.tick_lag_max > Duration::zero()) {
     due += Duration{static_cast<Duration::rep>(
         random_.below(static_cast<std::uint64_t>(actor.options.tick_lag_max.count())))};
@@ -287,6 +296,7 @@ void SimNet::finish_turn(Pid pid) {
 void SimNet::take_events(Pid pid, std::vector<Event>& events) {
   Process& actor = process(pid);
   for (Event& event : events) {
+    if (actor.exchange) actor.exchange->note(event);
     if (tracing()) trace_event(pid, event);
     if (on_event) on_event(pid, event);
     oracle_->on_event(pid, event);

@@ -19,6 +19,7 @@
 #include "core/codec.h"
 #include "core/peer.h"
 #include "core/random.h"
+#include "core/status_exchange.h"
 #include "support/sim_events.h"
 
 namespace podring::sim {
@@ -52,6 +53,7 @@ struct NetOptions {
   std::uint32_t double_pm = 0;
   Duration names_lag_max{};  ///< an answer is as old as this at most, drawn for each answer
   bool names = false;        ///< peers ask the simulated DNS; off: tests answer by hand
+  bool statuses = false;     ///< peers tell everybody about themselves, where their settings allow
   bool check_peers = true;   ///< Peer::check_invariants() after every turn
   bool check_steps = true;   ///< every hand-over goes to the next of the view that is not down
   bool check_traces = true;  ///< every trace at every visit: costs a hop its length
@@ -143,6 +145,10 @@ class SimNet {
   [[nodiscard]] Peer& peer(Pid pid) { return *processes_[static_cast<std::size_t>(pid)].peer; }
   [[nodiscard]] const Peer& peer(Pid pid) const { return *process(pid).peer; }
   [[nodiscard]] Status status(Pid pid) const { return peer(pid).status(now_of(process(pid))); }
+  /// What it knows of everybody; nullptr: it takes no part in that.
+  [[nodiscard]] const StatusTable* statuses(Pid pid) const {
+    return process(pid).exchange ? &process(pid).exchange->table() : nullptr;
+  }
   [[nodiscard]] const Settings& settings(Pid pid) const { return process(pid).options.settings; }
   [[nodiscard]] Host host(Pid pid) const { return process(pid).host; }
   [[nodiscard]] const std::string& name(Pid pid) const { return process(pid).name; }
@@ -178,6 +184,7 @@ class SimNet {
   };
   struct Process {
     std::unique_ptr<Peer> peer;
+    std::unique_ptr<StatusExchange> exchange;
     ProcessOptions options;
     std::string name;
     Host host = 0;

@@ -126,6 +126,9 @@ void SimNet::trace_frame(Pid from, Host to, bool to_dialler, const Bytes& bytes,
     case FrameType::pong:
       text += "pong room " + number(frame.pong.room_envelopes);
       break;
+    case FrameType::status:
+      text += "status";
+      break;
     default:
       text += "frame " + number(static_cast<std::uint64_t>(frame.type));
   }

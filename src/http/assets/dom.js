@@ -26,4 +26,11 @@ export function showFacts(list, facts) {
   }));
 }
 
+const kSpans = [['d', 86400], ['h', 3600], ['min', 60]];
+
+export function span(seconds) {
+  const [unit, length] = kSpans.find(([, one]) => seconds >= 2 * one) || ['s', 1];
+  return `${Math.floor(seconds / length)} ${unit}`;
+}
+
 export const milliseconds = (us) => `${(us / 1000).toFixed(us < 10000 ? 2 : 0)} ms`;

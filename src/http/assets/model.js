@@ -14,6 +14,8 @@ export class Model {
 
   clear() {
     this.ring = null;
+    this.ringAt = 0;
+    this.peers = new Map();     // by address, without this pod
     this.messages = new Map();  // by id; the one with the latest news is last
     this.news = [];             // newest first
     this.names = new Map();     // address -> pod name, from links and from traces
@@ -29,6 +31,19 @@ export class Model {
 
   takeRing(ring) {
     this.ring = ring;
+    this.ringAt = Date.now();
+    const before = this.peers;
+    this.peers = new Map(ring.peers.map((peer) => [peer.address, peer]));
+    for (const peer of ring.peers) {
+      const was = before.get(peer.address);
+      const suspected = peer.suspected_by.length > 0;
+      if (was && suspected !== was.suspected_by.length > 0) {
+        this.takeNews('suspicion', {
+          ts: new Date().toISOString(), peer: this.nameOf(peer.address), suspected,
+          by: peer.suspected_by.map((one) => this.nameOf(one)),
+        });
+      }
+    }
     const listed = new Set(ring.view);
     for (const address of this.names.keys()) {
       if (!listed.has(address)) this.names.delete(address);
@@ -111,11 +126,50 @@ export class Model {
     const { ring } = this;
     if (address === ring.address) {
       return {
-        address, pod: ring.pod, node: ring.node, state: ring.leaving ? 'leaving' : 'up', self: true,
+        address, pod: ring.pod, node: ring.node, self: true, suspected_by: ring.suspected_by, status: ring.status,
+        state: ring.suspected_by.length ? 'suspected' : ring.leaving ? 'leaving' : 'up',
       };
     }
-    const known = ring.peers.find((peer) => peer.address === address);
-    return known || { address, pod: this.names.get(address) || '', node: '', state: 'listed' };
+    return this.peers.get(address) || {
+      address, pod: this.names.get(address) || '', node: '', state: 'listed', suspected_by: [], status: null,
+    };
+  }
+
+  nameOf(address) { return this.names.get(address) || address; }
+
+  // Whom a pod hands to, as it told last; what a pod told that is passed over now holds no more.
+  targetOf(pod) {
+    const { ring } = this;
+    if (pod.self) return ring.successor;
+    if (pod.state !== 'up' && pod.state !== 'leaving') return null;
+    if (pod.status && pod.status.details) return pod.status.successor;
+    return pod.address === ring.predecessor ? ring.address : null;
+  }
+
+  // Milliseconds since the pod told what is shown of it, and its figures.
+  ageOf(status) { return status.age_ms + Date.now() - this.ringAt; }
+  figuresAgeOf(status) { return status.details_age_ms + Date.now() - this.ringAt; }
+
+  // What keeps the ring from being whole, as short sentences; none: every pod hands to the next.
+  troubles() {
+    const { ring } = this;
+    const pods = ring.view.map((address) => this.peer(address));
+    const named = (some) => some.slice(0, 3).map((pod) => this.nameOf(pod.address)).join(', ')
+      + (some.length > 3 ? ` and ${some.length - 3} more` : '');
+    const troubles = [];
+    for (const state of ['suspected', 'leaving', 'stale', 'connecting']) {
+      const some = pods.filter((pod) => pod.state === state);
+      if (some.length) troubles.push(`${some.length} ${state}: ${named(some)}`);
+    }
+    const silent = pods.filter((pod) => pod.state === 'listed' || (pod.state === 'up' && !pod.status));
+    if (silent.length) troubles.push(`of ${silent.length} nothing is heard: ${named(silent)}`);
+    const up = pods.map((pod, index) => ({ pod, next: pods[(index + 1) % pods.length] }))
+      .filter(({ pod, next }) => pod.state === 'up' && next.state === 'up' && pod.status && pod.status.details);
+    const astray = up.filter(({ pod, next }) => this.targetOf(pod) !== next.address).map(({ pod }) => pod);
+    if (astray.length) troubles.push(`${astray.length} not handing to the next: ${named(astray)}`);
+    const apart = up.map(({ pod }) => pod).filter((pod) => pod.status.digest !== ring.digest);
+    if (apart.length) troubles.push(`${apart.length} with another view: ${named(apart)}`);
+    return troubles;
   }
 
   indexOfPod(pod) {
@@ -128,7 +182,7 @@ export class Model {
   // Once a second. `live`: figures that are not heard of are missing, not zero.
   sample(live) {
     const { ring } = this;
-    const next = ring && ring.peers.find((peer) => peer.address === ring.successor);
+    const next = ring && this.peers.get(ring.successor);
     const times = this.hopTimes.sort((a, b) => a - b);
     this.samples.push({
       visits: live ? this.visits : null,

@@ -5,7 +5,7 @@ import { Charts } from './charts.js';
 import { byId, element, showFacts, svg } from './dom.js';
 import { Model } from './model.js';
 import { Motion } from './motion.js';
-import { RingDrawing } from './ring.js';
+import { kLinks, RingDrawing } from './ring.js';
 import { startSeeding } from './seed.js';
 import { drawState, kStates } from './states.js';
 import { Stream } from './stream.js';
@@ -86,6 +86,12 @@ function showRingFacts() {
   facts.push(['queue', `${ring.queue_used} of ${ring.queue_max}`], ['held', ring.held]);
   if (ring.leaving) facts.push(['this pod', 'is leaving']);
   showFacts(byId('facts'), facts);
+  const troubles = model.troubles();
+  const verdict = troubles.length ? `\u26a0 ${troubles.join('; ')}`
+    : ring.view.length > 1 ? '\u2713 every pod hands to the next one' : '\u2713 alone in its view';
+  const shown = byId('verdict');
+  if (shown.textContent !== verdict) shown.textContent = verdict;  // it is read out when it changes
+  shown.className = troubles.length ? 'bad' : 'good';
 }
 
 function show() {
@@ -110,6 +116,11 @@ function showLegend() {
     const item = element('li');
     const mark = svg('g', { class: `pod ${state}`, transform: 'translate(9 9)' }, ...drawState(state, 6));
     item.append(svg('svg', { width: 18, height: 18, 'aria-hidden': 'true' }, mark), ` ${word}`);
+    return item;
+  }), ...kLinks.map(([kind, word]) => {
+    const item = element('li');
+    item.append(svg('svg', { width: 26, height: 18, 'aria-hidden': 'true' },
+      svg('path', { d: 'M1 9H25', class: `link ${kind}` })), ` ${word}`);
     return item;
   }));
 }

@@ -1,8 +1,9 @@
 // The ring, drawn in its sorted order, clockwise from the top. Up to kSingle pods each is a mark of
 // its own; beyond that neighbours share one, which shows the worst state among them.
 
-import { element, milliseconds, showFacts, svg } from './dom.js';
+import { element, milliseconds, showFacts, span, svg } from './dom.js';
 import { drawState, kStates, worstOf } from './states.js';
+import { sentAgain } from './tables.js';
 
 const kLabelled = 16;   // beside the mark
 const kRadial = 60;     // turned, outside the mark
@@ -12,6 +13,11 @@ const kShared = 90;     // marks of a ring that is larger
 const kNameWidth = 8.2;
 const kUnderWidth = 7;
 const kSmallWidth = 6.8;
+
+export const kLinks = [
+  ['', 'hands to the next'], ['own', 'the link of the pod that serves this page'],
+  ['again', 'something was sent again in the last minute'], ['past', 'passes over somebody'],
+];
 
 export class RingDrawing {
   constructor(box, details) {
@@ -35,7 +41,7 @@ export class RingDrawing {
     const { ring } = model;
     const pods = ring.view.map((address) => model.peer(address));
     const key = JSON.stringify([ring.successor, ring.predecessor,
-      pods.map((pod) => [pod.address, pod.state, pod.pod, pod.node])]);
+      pods.map((pod) => [pod.address, pod.state, pod.pod, pod.node, model.targetOf(pod), isSentAgain(pod)])]);
     if (key !== this.key || force) {
       this.key = key;
       this.draw(pods);
@@ -111,7 +117,8 @@ export class RingDrawing {
   label(group) {
     if (group.members.length === 1) {
       const [pod] = group.members;
-      return [pod.pod, pod.address, pod.node, pod.self ? 'this pod' : '', pod.state]
+      const by = pod.suspected_by.map((one) => this.model.nameOf(one)).join(' and ');
+      return [pod.pod, pod.address, pod.node, pod.self ? 'this pod' : '', pod.state + (by ? ` by ${by}` : '')]
         .filter(Boolean).join(', ');
     }
     const { members } = group;
@@ -145,22 +152,29 @@ export class RingDrawing {
     }, shorten(pod.pod || pod.address, Math.floor((this.labelRoom - r - 8) / kSmallWidth)));
   }
 
-  // Only one's own links are known: to the successor, from the predecessor, past whom is skipped.
+  // Each pod's link to the one it hands to: along the circle, or inside past whom it passes over.
   drawLinks(picture, pods) {
-    const { ring } = this.model;
-    const index = (address) => ring.view.indexOf(address);
-    const self = index(ring.address);
-    const arc = (from, to, className) => {
-      if (from < 0 || to < 0 || from === to) return;
+    const index = new Map(pods.map((pod, at) => [pod.address, at]));
+    pods.forEach((pod, from) => {
+      if (pods.length > kSingle && !pod.self) return;
+      const target = this.model.targetOf(pod);
+      const to = index.get(target);
+      if (to === undefined || to === from) return;
       const [x1, y1] = this.place(this.angle(from));
       const [x2, y2] = this.place(this.angle(to));
-      const large = (to - from + pods.length) % pods.length > pods.length / 2 ? 1 : 0;
-      picture.append(svg('path', {
-        d: `M${x1} ${y1}A${this.radius} ${this.radius} 0 ${large} 1 ${x2} ${y2}`, class: className,
-      }));
-    };
-    if (ring.successor) arc(self, index(ring.successor), 'link out');
-    if (ring.predecessor) arc(index(ring.predecessor), self, 'link in');
+      const past = to !== (from + 1) % pods.length;
+      const line = past ? this.around(from, to, pods.length) : `A${this.radius} ${this.radius} 0 0 1 ${x2} ${y2}`;
+      const kinds = ['link', pod.self ? 'own' : '', isSentAgain(pod) ? 'again' : '', past ? 'past' : ''];
+      picture.append(svg('path', { d: `M${x1} ${y1}${line}`, class: kinds.filter(Boolean).join(' ') },
+        svg('title', {}, `${this.model.nameOf(pod.address)} hands to ${this.model.nameOf(target)}`)));
+    });
+  }
+
+  around(from, to, count) {
+    const steps = (to - from + count) % count;
+    const [x, y] = this.place(this.angle(from + steps / 2), this.radius * (steps > count / 2 ? 0.3 : 0.72));
+    const [x2, y2] = this.place(this.angle(to));
+    return `Q${x} ${y} ${x2} ${y2}`;
   }
 
   drawMiddle(count) {
@@ -226,20 +240,45 @@ export class RingDrawing {
       return;
     }
     const facts = element('dl', undefined, 'facts');
-    showFacts(facts, factsOf(this.model.peer(address), this.model.ring));
+    showFacts(facts, factsOf(this.model.peer(address), this.model));
     this.details.replaceChildren(heading, facts);
   }
 }
 
-function factsOf(pod, ring) {
+const isSentAgain = (pod) => Boolean(pod.status && pod.status.details && pod.status.retries);
+
+function factsOf(pod, model) {
+  const { ring } = model;
   const facts = [['address', pod.address], ['node', pod.node || 'unknown'],
     ['state', (kStates[pod.state] || kStates.listed).word]];
   if (pod.self) facts.push(['this page', 'is served by this pod']);
   if (pod.address === ring.successor) facts.push(['role', 'successor']);
   if (pod.address === ring.predecessor) facts.push(['role', 'predecessor']);
-  if (pod.round_trip_us != null) facts.push(['round trip', milliseconds(pod.round_trip_us)]);
+  if (pod.suspected_by.length) {
+    facts.push(['suspected by', pod.suspected_by.map((one) => model.nameOf(one)).join(', ')]);
+  }
+  facts.push(...toldFacts(pod, model));
+  if (pod.round_trip_us != null) facts.push(['round trip from here', milliseconds(pod.round_trip_us)]);
   if (pod.heard_ms_ago != null) facts.push(['heard', `${pod.heard_ms_ago} ms ago`]);
   if (pod.outgoing) facts.push(['in flight', pod.in_flight], ['not safe yet', pod.unsafe]);
+  return facts;
+}
+
+// What it told of itself.
+function toldFacts(pod, model) {
+  const { status } = pod;
+  if (!status) return [['told', 'nothing yet']];
+  const facts = [['told', `${span(model.ageOf(status) / 1000)} ago`]];
+  if (!status.details) return facts;
+  if (status.details_age_ms > status.age_ms) {
+    facts.push(['figures', `${span(model.figuresAgeOf(status) / 1000)} old`]);
+  }
+  const target = model.targetOf(pod);
+  facts.push(['age', span(status.uptime_s)], ['release', status.release], ['hands to', target ? model.nameOf(target) : 'nobody']);
+  if (status.round_trip_us != null) facts.push(['its round trip', milliseconds(status.round_trip_us)]);
+  facts.push(['handed on in a minute', status.handed_on], ['sent again', sentAgain(status)],
+    ['queue', status.queue], ['held', status.held], ['view', `${status.view_size} pods`
+      + (status.digest === model.ring.digest ? '' : ', another than here')]);
   return facts;
 }
 

@@ -5,7 +5,7 @@ import { svg } from './dom.js';
 export const kStates = {
   up: { word: 'up', draw: (r) => [svg('circle', { r })] },
   suspected: {
-    word: 'suspected: does not answer, is passed over',
+    word: 'suspected: does not answer somebody, is passed over',
     draw: (r) => [
       svg('circle', { r: r * 1.25, class: 'back' }),
       svg('path', { d: `M${-r} ${-r}L${r} ${r}M${-r} ${r}L${r} ${-r}`, class: 'stroke' })],
@@ -20,13 +20,19 @@ export const kStates = {
     word: 'connecting',
     draw: (r) => [svg('circle', { r, class: 'hollow' }), svg('circle', { r: r * 0.4 })],
   },
+  stale: {
+    word: 'stale: has told nothing for a while',
+    draw: (r) => [svg('path', {
+      d: `M0 ${-r * 1.2}L${r * 1.2} 0L0 ${r * 1.2}L${-r * 1.2} 0Z`, class: 'hollow',
+    })],
+  },
   listed: {
-    word: 'in the view; no link from here',
+    word: 'in the view; nothing is known of it',
     draw: (r) => [svg('circle', { r: r * 0.7, class: 'hollow' })],
   },
 };
 
-const kWorst = ['suspected', 'leaving', 'connecting', 'up', 'listed'];
+const kWorst = ['suspected', 'leaving', 'stale', 'connecting', 'up', 'listed'];
 
 // Of several pods the state that somebody must see.
 export const worstOf = (states) => kWorst.find((state) => states.includes(state)) || 'listed';

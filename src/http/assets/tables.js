@@ -1,9 +1,9 @@
 // The tables: all peers, the latest messages, what happened.
 
-import { byId, element, milliseconds } from './dom.js';
+import { byId, element, milliseconds, span } from './dom.js';
 
 const kShown = 50;
-const kStateClass = { up: 'good', suspected: 'bad', leaving: 'warn', connecting: 'warn' };
+const kStateClass = { up: 'good', suspected: 'bad', leaving: 'warn', connecting: 'warn', stale: 'warn' };
 const kEndClass = { completed: 'good', safe: 'good', expired: 'bad' };
 
 export function showPeers(model) {
@@ -17,13 +17,29 @@ export function showPeers(model) {
     const row = element('tr', undefined, pod.self ? 'self' : '');
     row.append(
       element('td', index + 1, 'number'), element('td', address), element('td', pod.pod),
-      element('td', pod.node), element('td', roles.join(', ')),
-      element('td', pod.state, kStateClass[pod.state]),
-      element('td', pod.round_trip_us == null ? '' : milliseconds(pod.round_trip_us), 'number'),
-      element('td', pod.in_flight === undefined ? '' : `${pod.in_flight} + ${pod.unsafe}`, 'number'),
-      element('td', pod.heard_ms_ago == null ? '' : `${pod.heard_ms_ago} ms ago`, 'number'));
+      element('td', pod.node), element('td', pod.status?.details ? span(pod.status.uptime_s) : '', 'number'),
+      element('td', roles.join(', ')), element('td', pod.state, kStateClass[pod.state]),
+      ...toldCells(pod, model));
     return row;
   }));
+}
+
+function toldCells(pod, model) {
+  const { status } = pod;
+  const target = model.targetOf(pod);
+  const cells = [element('td', target ? model.nameOf(target) : '')];
+  const figures = status && status.details ? [
+    status.round_trip_us == null ? '' : milliseconds(status.round_trip_us), status.handed_on, sentAgain(status),
+    status.queue, status.held, `${span(model.figuresAgeOf(status) / 1000)} ago`]
+    : ['', '', '', '', '', status ? `${span(model.ageOf(status) / 1000)} ago` : 'never'];
+  cells.push(...figures.map((text) => element('td', text, 'number')));
+  return cells;
+}
+
+// Hand-overs of the last minute that went out again, and their share.
+export function sentAgain({ retries, handed_on: handedOn }) {
+  if (!retries) return '0';
+  return handedOn ? `${retries} (${((100 * retries) / handedOn).toPrecision(2)} %)` : String(retries);
 }
 
 // `open`: shows the trace of an id.
@@ -67,6 +83,8 @@ const kTelling = {
   link_down: (line) => `link to ${line.peer} is down: ${line.reason}`
     + (line.handed_back ? `, ${line.handed_back} messages handed on elsewhere` : ''),
   successor: (line) => (line.successor ? `successor is ${line.successor}` : 'no successor'),
+  suspicion: (line) => (line.suspected ? `${line.peer} is suspected by ${listed(line.by)}`
+    : `${line.peer} is suspected by nobody any more`),
   peer_health: (line) => `${line.peer} is ${line.state}`,
   detour: (line) => `detour of ${line.id} at hop ${line.hop}, try ${line.try}`,
   dns: (line) => `name service: ${line.outcome} ${line.detail || ''}`,
@@ -88,7 +106,7 @@ const kBad = { link_down: true, shed: true, lag: true, hello_refused: true, leav
 
 export function showNews(model) {
   byId('news').replaceChildren(...model.news.map(({ type, line }) => {
-    const bad = kBad[type] || line.state === 'down' || line.outcome === 'unknown';
+    const bad = kBad[type] || line.state === 'down' || line.suspected || line.outcome === 'unknown';
     const item = element('li', undefined, bad ? 'warn' : '');
     item.append(element('time', (line.ts || '').slice(11, 19)), ` ${bad ? '\u26a0 ' : ''}${kTelling[type](line)}`);
     return item;

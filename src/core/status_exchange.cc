@@ -1,0 +1,94 @@
+#include "core/status_exchange.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace podring {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kLookEvery = 500ms;  // figures, and neighbours that came without an event
+constexpr auto kMinuteStep = 5s;
+constexpr int kFramesPerLook = 8;
+
+std::uint32_t in_32(std::uint64_t number) {
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(number, UINT32_MAX));
+}
+
+}  // namespace
+
+StatusExchange::StatusExchange(Identity self, std::string release, TimePoint started_at)
+    : release_{std::move(release)}, started_at_{started_at}, table_{std::move(self)} {}
+
+void StatusExchange::note(const Event& event) {
+  look_ = look_ || std::holds_alternative<LinkUp>(event) ||
+          std::holds_alternative<LinkDown>(event) ||
+          std::holds_alternative<SuccessorChanged>(event) ||
+          std::holds_alternative<PeerHealth>(event) || std::holds_alternative<ViewChanged>(event) ||
+          std::holds_alternative<LeavingStarted>(event);
+}
+
+bool StatusExchange::take(Now now, std::span<const StatusHeard> heard) {
+  for (const StatusHeard& one : heard) {
+    ++counters_.frames_received;
+    counters_.bytes_received += one.told.size();
+    if (!table_.take(now.steady, one.from, one.told)) ++counters_.frames_bad;
+  }
+  look_ = look_ || !heard.empty();
+  return !heard.empty();
+}
+
+PeerStatus StatusExchange::own(Now now, const Peer& peer) {
+  const Status status = peer.status(now);
+  const Counters& counters = peer.counters();
+  const Handed handed{counters.hops_sent, counters.hops_resent + counters.detours};
+  if (now.steady >= minute_next_) {
+    minute_[minute_at_++ % minute_.size()] = handed;
+    minute_next_ = now.steady + kMinuteStep;
+  }
+  const Handed& before =
+      minute_at_ < minute_.size() ? minute_[0] : minute_[minute_at_ % minute_.size()];
+  PeerStatus told;
+  told.identity = peer.self();
+  told.release = release_;
+  told.uptime = now.steady - started_at_;
+  told.leaving = status.leaving;
+  told.view_size = in_32(status.view.size());
+  told.digest = status.digest;
+  told.queue = in_32(status.queue_used);
+  told.held = in_32(status.held);
+  told.successor = status.successor;
+  told.predecessor = status.predecessor;
+  told.handed_on = in_32(handed.sent - before.sent);
+  told.retries = in_32(handed.again - before.again);
+  for (const LinkStatus& link : status.links) {
+    if (link.successor) told.round_trip = link.round_trip;
+    if (link.suspected) told.suspects.push_back(link.address);
+  }
+  std::sort(told.suspects.begin(), told.suspects.end());
+  told.suspects.erase(std::unique(told.suspects.begin(), told.suspects.end()), told.suspects.end());
+  told.suspect_count = in_32(told.suspects.size());
+  if (told.suspects.size() > kSuspectsTold) told.suspects.resize(kSuspectsTold);
+  view_ = status.view;
+  return told;
+}
+
+void StatusExchange::tell(Now now, Peer& peer) {
+  if (!look_ && now.steady < look_at_) return;
+  look_ = false;
+  table_.set_own(now.steady, own(now, peer));
+  table_.forget(now.steady, view_);
+  for (const StatusNeighbour& neighbour : peer.status_neighbours(now)) {
+    for (int frame = 0; frame < kFramesPerLook; ++frame) {
+      const Bytes told = table_.next_for(now.steady, neighbour.boot, neighbour.session);
+      if (told.empty()) break;
+      ++counters_.frames_sent;
+      counters_.bytes_sent += told.size();
+      peer.send_status(now, neighbour, told);
+    }
+  }
+  look_at_ = std::clamp(table_.next_deadline(), now.steady + 1ms, now.steady + kLookEvery);
+}
+
+}  // namespace podring
