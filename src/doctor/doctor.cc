@@ -57,7 +57,9 @@ Each finding says what was seen, what it means and the line to change. They are:
   configuration        podring would start with a warning
 
 A datagram counts as arrived when the peer answers it, be it by ICMP that nobody reads datagrams at
-that port. A network that drops ICMP looks like one that drops UDP.
+that port. A network that drops ICMP looks like one that drops UDP. With --lanes udp or auto
+peers read datagrams and drop a stranger's, so a way that swallows them is not found: look at
+podring_lane_open in /metrics.
 
 Exit code: 0 all is well, 1 there are findings, 2 it could not run (bad flags).
 )";

@@ -215,8 +215,11 @@ class Judge {
 
   /// Only told of peers to which TCP flows.
   void datagrams() {
-    const auto blocked = those([](const PeerFacts& p) {
-      return p.datagram.small == Datagram::silent || p.datagram.small == Datagram::rejected;
+    // Where the ring uses datagrams, a peer drops those of strangers: its silence says nothing.
+    const bool read_there = config_.lanes != Lanes::zmq;
+    const auto blocked = those([&](const PeerFacts& p) {
+      return (p.datagram.small == Datagram::silent && !read_there) ||
+             p.datagram.small == Datagram::rejected;
     });
     const auto small_only =
         those([](const PeerFacts& p) { return p.datagram.small == Datagram::arrives; });

@@ -167,6 +167,10 @@ class Doctor(unittest.TestCase):
         self.filter(DOCTOR, "out", "udp dport 5570 reject")
         self.assertIn("rejected", self.found_alone("udp_blocked"))
 
+    def test_peers_that_read_datagrams_are_silent_to_strangers(self):
+        self.guest("--lanes", "udp")
+        self.assertEqual({}, self.look("--lanes", "udp", code=0))
+
     def test_the_way_swallows_full_datagrams(self):
         self.filter(2, "in", "udp dport 5570 udp length > 1000 drop")
         self.assertIn(address_of(2), self.found_alone("mtu_small"))
