@@ -9,6 +9,14 @@ namespace {
 podring::bench::Allocations total;
 std::uint64_t alive = 0;
 
+void* take(std::size_t size) {
+  ++total.count;
+  total.bytes += size;
+  void* memory = std::malloc(size > 0 ? size : 1);
+  if (memory != nullptr) alive += ::malloc_usable_size(memory);
+  return memory;
+}
+
 void release(void* memory) {
   alive -= ::malloc_usable_size(memory);
   std::free(memory);
@@ -20,13 +28,15 @@ Allocations allocations() { return total; }
 std::uint64_t bytes_alive() { return alive; }
 }  // namespace podring::bench
 
+// Every form, and not those alone that the others are made of: a sanitizer brings its own of each.
 void* operator new(std::size_t size) {
-  ++total.count;
-  total.bytes += size;
-  void* memory = std::malloc(size > 0 ? size : 1);
-  if (memory == nullptr) throw std::bad_alloc{};
-  alive += ::malloc_usable_size(memory);
-  return memory;
+  if (void* memory = take(size); memory != nullptr) return memory;
+  throw std::bad_alloc{};
 }
+void* operator new[](std::size_t size) { return operator new(size); }
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return take(size); }
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return take(size); }
 void operator delete(void* memory) noexcept { release(memory); }
+void operator delete[](void* memory) noexcept { release(memory); }
 void operator delete(void* memory, std::size_t) noexcept { release(memory); }
+void operator delete[](void* memory, std::size_t) noexcept { release(memory); }

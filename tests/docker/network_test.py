@@ -190,11 +190,12 @@ class DockerNetwork(unittest.TestCase):
 
     def test_5_the_image_is_small_has_no_shell_and_no_root(self):
         image = json.loads(docker("image", "inspect", IMAGE).stdout)[0]
-        self.assertLessEqual(image["Size"], SIZE_MAX)
         self.assertRegex(image["Config"]["User"], r"^[1-9][0-9]*:[1-9][0-9]*$")
         for label in ("version", "revision"):
             self.assertTrue(image["Config"]["Labels"][f"org.opencontainers.image.{label}"])
         exported = subprocess.run(f"docker export {self.all[0].name} | tar t", shell=True, capture_output=True, text=True).stdout
+        if not re.search(r"/lib[at]san\.so", exported):  # a sanitizer's build is several times as large
+            self.assertLessEqual(image["Size"], SIZE_MAX)
         programs = [path for path in exported.splitlines() if "bin/" in path and not path.endswith("/")]
         self.assertEqual(["usr/bin/inject", "usr/bin/podring", "usr/bin/verify-logs"], sorted(programs))
         for program in PROGRAMS:
