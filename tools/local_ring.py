@@ -224,7 +224,8 @@ class Ring:
         self.peers = []
         self.seeded, self.ended = 0, set()
         self.start_seeds = set()  # boot ids that are done with their own seeds
-        self.stopping = threading.Event()
+        # Set by a signal handler, so no threading.Event: its lock may be held by the very thread that is interrupted.
+        self.stopping = False
         self.seeds_sent = threading.Event()
         self.seed_trouble = None
 
@@ -233,7 +234,7 @@ class Ring:
             self.peers.append(Peer(self.options, self.programs, self.folder, index))
         until = time.monotonic() + READY_WITHIN
         waiting = list(zip(self.peers, self.peers[1:] + self.peers[:1]))
-        while waiting and not self.stopping.is_set():
+        while waiting and not self.stopping:
             self.show()
             for peer, following in list(waiting):
                 if peer.process.poll() is not None:
@@ -244,7 +245,7 @@ class Ring:
                 peer, following = waiting[0]
                 raise Failed(3, f"{peer.name} has no link to {following.name} after {READY_WITHIN} s; its log: {peer.log}")
             if waiting:
-                self.stopping.wait(0.05)
+                time.sleep(0.05)
 
     def hands_on(self, peer, following):
         """The peer is ready, and its successor is the one that it has when all are there."""
@@ -259,7 +260,7 @@ class Ring:
     def seed(self):
         """Runs on a thread of its own. Peers take turns; a full ring is asked again when it says."""
         left, turn, refusals = self.options.count, 0, 0
-        while left > 0 and not self.stopping.is_set():
+        while left > 0 and not self.stopping:
             peer = self.peers[turn % len(self.peers)]
             count = min(left, SEEDS_AT_ONCE) if left > 10 else 1
             body = {"message": self.options.message, "count": count, "wait": "accepted"}
@@ -273,7 +274,7 @@ class Ring:
                 if error.code not in (429, 503):
                     self.seed_trouble = f"{peer.name} refused to seed: {error.read().decode(errors='replace').strip()}"
                     break
-                self.stopping.wait(float(error.headers.get("Retry-After", 1)) / 4)
+                time.sleep(float(error.headers.get("Retry-After", 1)) / 4)
             except OSError as error:  # this peer is gone; the next one may be there
                 refusals += 1
                 if refusals > 2 * len(self.peers):
@@ -306,7 +307,7 @@ class Ring:
         if lines:
             self.screen.write("\n".join(lines) + "\n")
         if self.screen.closed:
-            self.stopping.set()
+            self.stopping = True
         return bool(found)
 
     def done(self):
@@ -321,7 +322,7 @@ class Ring:
         """Until it is to stop. Returns the peers that ended by themselves."""
         end = time.monotonic() + self.options.seconds if self.options.seconds else None
         lost = []
-        while not self.stopping.is_set():
+        while not self.stopping:
             busy = self.show()
             for peer in self.peers:
                 if peer.process.poll() is not None and not peer.told_end:
@@ -333,12 +334,13 @@ class Ring:
                 break
             if (end and time.monotonic() > end) or (self.options.until_done and self.done()):
                 break
-            self.stopping.wait(0.0 if busy else 0.05)
+            if not busy:
+                time.sleep(0.05)
         return lost
 
     def stop(self):
         """Returns the peers that did not end as they should."""
-        self.stopping.set()
+        self.stopping = True
         alive = [peer for peer in self.peers if peer.process.poll() is None]
         for peer in alive:
             peer.process.terminate()
@@ -361,6 +363,12 @@ class Ring:
             print(f"local-ring: {peer.why_ended()}", file=sys.stderr)
         return late + failed
 
+    def hurry(self):
+        """For a signal handler: ends the peers and waits for none, as stop() does that."""
+        for peer in self.peers:
+            if peer.process.returncode is None:
+                os.kill(peer.process.pid, signal.SIGKILL)
+
     def kill(self):
         for peer in self.peers:
             if peer.process.poll() is None:
@@ -382,9 +390,9 @@ def main():
 
     def on_signal(number, _frame):
         signals.append(number)
-        ring.stopping.set()
+        ring.stopping = True
         if len(signals) == 2:  # the user is in a hurry
-            ring.kill()
+            ring.hurry()
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, on_signal)
