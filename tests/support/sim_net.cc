@@ -261,7 +261,7 @@ void SimNet::finish_turn(Pid pid) {
   Process& actor = process(pid);
   ++turns_;
   while (true) {
-    if (actor.exchange) actor.exchange->tell(now_of(actor), *actor.peer);
+    if (actor.exchange) tell_statuses(actor);
     Outputs& outputs = actor.peer->flush(now_of(actor));
     bool more = actor.exchange && actor.exchange->take(now_of(actor), outputs.statuses);
     take_events(pid, outputs.events);
@@ -290,6 +290,19 @@ void SimNet::finish_turn(Pid pid) {
   if (due < actor.tick_at) {
     actor.tick_at = due;
     plans_.push(due, {.kind = Plan::Kind::tick, .a = static_cast<std::uint32_t>(pid)});
+  }
+}
+
+/// A status goes only to a process that said it reads them. Another one that has its address since
+/// may still be the one that gets it, and then counts a bad frame.
+void SimNet::tell_statuses(Process& teller) {
+  const std::uint64_t sent = teller.exchange->counters().frames_sent;
+  teller.exchange->tell(now_of(teller), *teller.peer);
+  if (teller.exchange->counters().frames_sent == sent) return;
+  for (const StatusNeighbour& neighbour : teller.peer->status_neighbours(now_of(teller))) {
+    const Process& there = process(by_boot_.at(neighbour.boot));
+    if (!there.options.settings.takes_status)
+      fail("status", there.name + " is sent what it cannot read by " + teller.name);
   }
 }
 

@@ -263,6 +263,7 @@ class SimNet {
   void deliver(Pid pid, Item item);
   void feed(Process& process, Item& item);
   void finish_turn(Pid pid);
+  void tell_statuses(Process& teller);
   void take_events(Pid pid, std::vector<Event>& events);
   void written(Pid pid, const Event& event);
   void catch_up(Pid pid);
