@@ -16,6 +16,9 @@ import tempfile
 import time
 import unittest
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from support.waiting import eventually  # noqa: E402
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = None
 SCRATCH = tempfile.TemporaryDirectory(prefix="podring-local-ring-test-")
@@ -42,14 +45,6 @@ def processes_of(address_list):
         if command[0].endswith(b"podring") and ",".join(address_list).encode() in command:
             found.append(int(folder.name))
     return sorted(found)
-
-
-def eventually(condition, what):
-    until = time.monotonic() + WITHIN
-    while not condition():
-        if time.monotonic() > until:
-            raise AssertionError(f"not within {WITHIN} s: {what}")
-        time.sleep(0.02)
 
 
 class Run:

@@ -8,16 +8,9 @@ import time
 import urllib.request
 
 from support.network import HUB, SERVICE, NameServer, Port, run
+from support.waiting import eventually
 
 WITHIN = 30  # seconds for anything that is awaited; the machine may be busy
-
-
-def eventually(condition, what):
-    until = time.monotonic() + WITHIN
-    while not condition():
-        if time.monotonic() > until:
-            raise AssertionError(f"not within {WITHIN} s: {what}")
-        time.sleep(0.05)
 
 
 def address_of(number):

@@ -19,9 +19,10 @@ import unittest
 
 TESTS = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(TESTS))
-from doctor.cluster import Cluster, address_of, eventually  # noqa: E402
+from doctor.cluster import Cluster, address_of  # noqa: E402
 from support import network  # noqa: E402
 from support.network import HUB, SERVICE, run  # noqa: E402
+from support.waiting import eventually  # noqa: E402
 
 DOCTOR, ABSENT = 9, 4  # numbers of pods: where the doctor runs, and one in which nothing runs
 RING = (1, 2, 3)

@@ -22,7 +22,9 @@ import urllib.request
 
 import yaml
 
-import exposition
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import exposition  # noqa: E402
+from support.waiting import eventually  # noqa: E402
 
 PODRING = None
 WITHIN = 60  # seconds for anything that is awaited; the machine may be busy
@@ -31,20 +33,6 @@ WITHIN = 60  # seconds for anything that is awaited; the machine may be busy
 def fetch(url):
     with urllib.request.urlopen(url, timeout=10) as answer:
         return answer.read().decode()
-
-
-def eventually(condition, what):
-    until = time.monotonic() + WITHIN
-    while True:
-        try:
-            found = condition()
-        except OSError:
-            found = None
-        if found:
-            return found
-        if time.monotonic() > until:
-            raise AssertionError(f"not within {WITHIN} s: {what}")
-        time.sleep(0.1)
 
 
 def free_port(address):

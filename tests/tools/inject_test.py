@@ -19,6 +19,9 @@ import time
 import unittest
 import urllib.request
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from support.waiting import eventually  # noqa: E402
+
 BIN = pathlib.Path()
 WITHIN = 60  # seconds for anything that is awaited; the machine may be busy
 
@@ -27,14 +30,6 @@ def address(n):
     """A loopback address that no other test process has: 127.a.b.n, a and b from the process id."""
     pid = os.getpid()
     return f"127.{2 + (pid >> 8) % 250}.{pid & 0xff}.{n}"
-
-
-def eventually(condition, what):
-    until = time.monotonic() + WITHIN
-    while not condition():
-        if time.monotonic() > until:
-            raise AssertionError(f"not within {WITHIN} s: {what}")
-        time.sleep(0.02)
 
 
 class Ring:
