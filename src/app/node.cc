@@ -248,7 +248,7 @@ void Node::tell_sheds() {
 }
 
 void Node::tell_lanes() {
-  for (const LaneChange& change : transport_.take_changes()) {
+  for (const lane::LaneChange& change : transport_.take_changes()) {
     changed_ = true;
     tell(observe::LaneChanged{
         change.peer, change.outgoing, change.figures.state == lane::LaneState::open,

@@ -1,0 +1,128 @@
+// All datagram lanes of one peer, and which session each belongs to. No I/O: frames, datagrams and
+// time go in; what the stream does not have to carry goes out by datagram.
+//
+// proto-docs/datagrams.md. It puts an offer into each `hello` that goes out and takes the other
+// side's from each that comes in. Only `relay` and `ack` go by datagram.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "core/codec.h"
+#include "core/peer.h"
+#include "core/random.h"
+#include "lane/lane.h"
+
+namespace podring::lane {
+
+/// Takes what the lanes have to say. Calls come only from within on_datagram() and on_tick(), and
+/// do not call the lanes in turn.
+class LanesSink {
+ public:
+  virtual ~LanesSink() = default;
+  virtual void on_link_frame(LinkId link, ByteView frame) = 0;
+  virtual void on_route_frame(RouteId route, Address from, ByteView frame) = 0;
+  /// A datagram was lost with this frame in it; it is not sent again as it was.
+  virtual void on_link_frame_lost(LinkId link, ByteView frame) = 0;
+  virtual void on_route_frame_lost(RouteId route, ByteView frame) = 0;
+  /// Larger frames go by the stream; nullopt: all do.
+  virtual void on_link_frame_max(LinkId link, std::optional<std::size_t> bytes) = 0;
+};
+
+struct LanesOptions {
+  std::uint16_t port = 0;             ///< where datagrams are taken here
+  std::uint32_t datagram_max = 8952;  ///< taken here; what is sent depends on the path as well
+  std::uint32_t window = 0;  ///< bytes that may be under way here on each lane; >= kDatagramBase
+  std::uint64_t seed = 1;    ///< of the numbers in probes
+  std::function<LaneToken()> draw_token;  ///< 128 bits that nobody can guess
+};
+
+/// A lane has opened or failed.
+struct LaneChange {
+  Address peer;
+  bool outgoing = true;
+  LaneFigures figures;
+};
+
+class Lanes {
+ public:
+  static constexpr std::size_t kIncomingMax = 64;  ///< lanes; sessions beyond have the stream
+  static constexpr Duration kForgottenAfter = std::chrono::seconds{60};  ///< as the core's sessions
+
+  explicit Lanes(LanesOptions options) : options_{std::move(options)}, seeds_{options_.seed} {}
+
+  // What goes by the stream passes here first.
+  void dial(TimePoint now, LinkId link, Address to) { (void)add(now, true, link, to); }
+  void hang_up(LinkId link) { remove(links_, link); }
+  /// True: a lane has taken the frame. False: it goes by the stream; a hello has the offer in it.
+  [[nodiscard]] bool send_link(LinkId link, Bytes& frame);
+  [[nodiscard]] bool send_route(TimePoint now, RouteId route, Bytes& frame);
+  void on_link_broken(LinkId link) { remove(links_, link); }
+  void on_link_frame(TimePoint now, LinkId link, ByteView frame);
+  void on_route_frame(TimePoint now, RouteId route, Address from, ByteView frame);
+
+  /// False: a stranger's, or not well formed. It is not answered, and leaves no trace here.
+  [[nodiscard]] bool on_datagram(TimePoint now, ByteView datagram, LanesSink& sink);
+  /// To be called in each turn, after all datagrams: a time-out is none when the ack waits to be
+  /// read.
+  void on_tick(TimePoint now, LanesSink& sink);
+  /// Ends the turn: what may go now. The bytes are good until the call returns.
+  using Out = std::function<void(Address to, std::uint16_t port, const Bytes& datagram)>;
+  void write(TimePoint now, const Out& out);
+  [[nodiscard]] TimePoint next_deadline(TimePoint now);
+
+  /// What has opened or failed since the last call.
+  [[nodiscard]] std::vector<LaneChange> take_changes() { return std::exchange(changes_, {}); }
+  /// Of the lane to a peer, or from it; nullopt: there is none.
+  [[nodiscard]] std::optional<LaneFigures> figures(Address peer, bool outgoing) const;
+  [[nodiscard]] std::uint64_t lost() const;  ///< datagrams declared lost, of all lanes since start
+
+ private:
+  struct Entry {
+    bool outgoing = true;
+    std::uint32_t id = 0;  // LinkId or RouteId
+    Address peer;
+    std::uint64_t session = 0;  // incoming
+    std::uint16_t port = 0;     // the other's
+    LaneOffer own;
+    std::optional<Lane> lane;  // none until the other side's offer is known
+    std::size_t frame_max_told = 0;
+    LaneState state_told = LaneState::probing;
+    TimePoint heard;  // incoming: any frame
+  };
+  struct Wanted {  // a hello with an offer that is not answered yet
+    std::uint64_t session = 0;
+    Address from;
+    LaneOffer offer;
+  };
+  using Numbers = std::unordered_map<std::uint32_t, std::uint32_t>;  // by LinkId or RouteId
+
+  [[nodiscard]] Entry* find(const Numbers& ids, std::uint32_t id);
+  Entry& add(TimePoint now, bool outgoing, std::uint32_t id, Address peer);
+  void remove(Numbers& ids, std::uint32_t id);
+  void open(TimePoint now, Entry& entry, const LaneOffer& offer);
+  [[nodiscard]] bool offer_in(Bytes& hello, const LaneOffer& offer);
+  void tell(Entry& entry, LanesSink& sink);
+  void forget_silent(TimePoint now);
+
+  LanesOptions options_;
+  SplitMix seeds_;
+  std::uint32_t next_number_ = 1;
+  std::map<std::uint32_t, Entry> entries_;  // by the lane's number here
+  Numbers links_;
+  Numbers routes_;
+  std::unordered_map<RouteId, Wanted> wanted_;
+  std::vector<LaneChange> changes_;
+  std::uint64_t lost_before_ = 0;  // by lanes that are gone
+  TimePoint forget_at_;
+  AnyFrame frame_;   // scratch
+  Payload payload_;  // scratch
+  Bytes datagram_;   // scratch
+};
+
+}  // namespace podring::lane
