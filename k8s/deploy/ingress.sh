@@ -33,9 +33,10 @@ install_traefik() {
     { run helm repo add traefik "$chart_repository" && run helm repo update traefik; } >/dev/null ||
       fail "$chart_repository cannot be read" "--chart PATH, with a chart from elsewhere"
   fi
+  blame default traefik
   run helm install traefik "$source" --kube-context "$context" --namespace default -f "$here/k8s/values.yaml" --wait \
     --timeout "${timeout}s" >/dev/null || fail "helm could not install Traefik" "helm --kube-context $context status traefik" \
-    "kubectl --context $context get pods,events" "helm --kube-context $context uninstall traefik, then again"
+    "helm --kube-context $context uninstall traefik, then again"
   changed=yes
   remember traefik
 }

@@ -1,19 +1,22 @@
 # shellcheck shell=bash disable=SC2154  # variables come from local-deploy.sh
 # Saying things, failing with a reason, and running commands so that --dry-run only says them.
 
-step='command line' step_code=2
+step='command line' step_code=2 blamed=()
 
 say() { printf '%s\n' "$*"; }
 
 # begin NAME CODE: the step that a failure from here on belongs to, and its exit code.
-begin() { step=$1 step_code=$2; }
+begin() { step=$1 step_code=$2 blamed=(); }
+
+# blame NAMESPACE APP: the pods that a failure of this step is about, from here on.
+blame() { blamed=("$1" "$2"); }
 
 # fail WHY [WHAT-TO-TRY]...: the reason, what the cluster says about it, and what to try.
 fail() {
   trap - ERR
   printf '\nlocal-deploy.sh: step "%s" failed: %s\n' "$step" "$1" >&2
   shift
-  if [[ $step_code == 7 || $step_code == 8 ]]; then show_trouble >&2; fi
+  if ((${#blamed[@]})); then show_trouble "${blamed[@]}" >&2; fi
   while (($#)); do
     printf '  try: %s\n' "$1" >&2
     shift
@@ -23,16 +26,17 @@ fail() {
 
 trap 'fail "this command ended with exit code $?: $BASH_COMMAND"' ERR
 
+# show_trouble NAMESPACE APP: its pods, and what they and the namespace's events say.
 show_trouble() {
   printf '\nPods:\n'
-  kube -n "$namespace" get pods -o wide 2>&1 | sed 's/^/  /' || true
+  kube -n "$1" get pods -o wide 2>&1 | sed 's/^/  /' || true
   printf 'Latest events:\n'
-  kube -n "$namespace" get events --sort-by=.lastTimestamp 2>&1 | tail -n 8 | sed 's/^/  /' || true
+  kube -n "$1" get events --sort-by=.lastTimestamp 2>&1 | tail -n 8 | sed 's/^/  /' || true
   printf 'Last log lines:\n'
   local pod
-  for pod in $(kube -n "$namespace" get pods -l app.kubernetes.io/name=podring -o name 2>/dev/null | head -n 4); do
-    { kube -n "$namespace" logs --prefix --tail 3 "$pod" ||
-      kube -n "$namespace" logs --prefix --tail 3 --previous "$pod"; } 2>&1 | sed 's/^/  /' || true
+  for pod in $(kube -n "$1" get pods -l "app.kubernetes.io/name=$2" -o name 2>/dev/null | head -n 4); do
+    { kube -n "$1" logs --prefix --tail 3 "$pod" ||
+      kube -n "$1" logs --prefix --tail 3 --previous "$pod"; } 2>&1 | sed 's/^/  /' || true
   done
 }
 

@@ -46,6 +46,7 @@ deployed_host() { kube -n "$namespace" get ingress podring-host -o 'jsonpath={.s
 
 apply() {
   begin "rollout" 7
+  blame "$namespace" podring
   # What `kubectl scale` or an earlier --host set stays, unless an option says otherwise.
   if [[ ! $replicas ]]; then replicas=$(deployed '{.spec.replicas}'); fi
   if [[ ! $host ]]; then host=$(deployed_host); fi
@@ -80,6 +81,7 @@ hopeless_reason() {
 
 wait_for_rollout() {
   begin "rollout" 7
+  blame "$namespace" podring
   local deadline=$((SECONDS + timeout)) line='' last='' waiting hopeless hopeless_since=$SECONDS
   local generation observed wanted present updated available
   while :; do

@@ -26,6 +26,7 @@ ring_size() {
 
 self_check() {
   begin "self-check" 8
+  blame "$namespace" podring
   if [[ $replicas == 0 ]]; then say "check:    no pods were asked for" && return; fi
   local deadline=$((SECONDS + timeout)) size answer
   until find_url && [[ $url ]] || ((SECONDS >= deadline)); do sleep 1; done

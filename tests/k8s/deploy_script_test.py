@@ -254,7 +254,10 @@ class DeployScript(unittest.TestCase):
 
     def test_a_traefik_that_does_not_come_up(self):
         self.plan(trouble={"helm fails": True})
-        self.assertIn('step "ingress controller" failed', self.run_script(code=6))
+        said = self.run_script(code=6)
+        for word in ('step "ingress controller" failed', "an event that says why"):
+            self.assertIn(word, said)
+        self.assertIn("app.kubernetes.io/name=traefik", str(self.calls("kubectl")))
 
     def test_manifests_that_are_refused(self):
         self.plan(trouble={"apply fails": True})
