@@ -1,14 +1,15 @@
-// A ring of 3 podring processes beside the same ring made of libzmq alone (bench_bare_peer), in
-// turns on the same machine: hops per second, time per hop, CPU time per hop; and what memory a
-// full ring takes.
+// A ring of 3 podring processes beside the same ring made of libzmq alone (bench_bare_peer) and of
+// the kernel's UDP alone (bench_bare_udp), in turns on the same machine: hops per second, time per
+// hop, CPU time per hop; and what memory a full ring takes.
 //
 //   bench_ring               a few minutes; bench_ring --help for what can be varied
 //   bench_ring --smoke       a few seconds, to see that it works
 //
+// Of large messages fewer are in flight, so that the kernel's buffers hold them: kUnderWayMax.
+//
 // A hop is timed from the arrival at one peer to the arrival at the next, as the peers' own clocks
 // (one machine, one clock) say it in the trace.
 #include <fcntl.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -22,6 +23,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "bench/bare_ring.h"
 #include "bench/figures.h"
 #include "bench/ring_load.h"
 #include "e2e/support/ring.h"
@@ -32,19 +34,20 @@ namespace {
 using namespace std::chrono_literals;
 using namespace podring;         // NOLINT(google-build-using-namespace): main() of this program
 using namespace podring::bench;  // NOLINT(google-build-using-namespace)
-using e2e::Process;
 using e2e::TestRing;
 
 constexpr std::size_t kPeers = 3;
 constexpr auto kFormedWithin = 20s;
 constexpr auto kFullWithin = 20s;
+constexpr std::size_t kUnderWayMax = 2 * 1024 * 1024;  // bytes of messages
+constexpr BareKind kBare[] = {BareKind::zmq, BareKind::udp, BareKind::udp_segments};
 constexpr std::size_t kOverFull = kPeers * 1200;  // queues of 1,024
 
 struct Options {
   std::vector<int> copies{2, 1, 3};
   std::vector<std::string> lanes{"zmq"};
   std::size_t in_flight = 1000;
-  std::size_t bytes = 256;
+  std::vector<std::size_t> sizes{256};
   std::uint32_t hops = 100;
   int repetitions = 5;
   int warm_up_ms = 1000;
@@ -56,11 +59,12 @@ struct Options {
 /// What several runs of the same thing gave.
 struct Series {
   std::string name;
+  std::size_t bytes = 0;  ///< of each message
   std::size_t in_flight = 0;
-  std::vector<double> hops_per_s;
-  std::vector<double> p50_us;
-  std::vector<double> p99_us;
-  std::vector<double> cpu_s_per_million;
+  std::vector<double> hops_per_s = {};
+  std::vector<double> p50_us = {};
+  std::vector<double> p99_us = {};
+  std::vector<double> cpu_s_per_million = {};
 
   void add(std::uint64_t hops, double seconds, double cpu_seconds, const HopTimes& times) {
     const auto made = static_cast<double>(std::max<std::uint64_t>(hops, 1));
@@ -125,7 +129,7 @@ class PodringRing {
 
 void run_podring(const Options& options, int copies, const std::string& lanes, Series& series) {
   PodringRing ring{copies, lanes};
-  LoadOptions load_options = PodringRing::load(series.in_flight, options.bytes);
+  LoadOptions load_options = PodringRing::load(series.in_flight, series.bytes);
   load_options.limit = options.hops;
   RingLoad load{load_options};
   (void)load.run_for(std::chrono::milliseconds{options.warm_up_ms});
@@ -137,51 +141,8 @@ void run_podring(const Options& options, int copies, const std::string& lanes, S
              done.hop_times);
 }
 
-class BareRing {
- public:
-  BareRing(std::size_t in_flight, std::size_t bytes) {
-    const auto endpoint = [](std::size_t n) {
-      return "tcp://" + e2e::address(n % kPeers + 1) + ":" + std::to_string(e2e::kRingPort);
-    };
-    for (std::size_t n = 0; n < kPeers; ++n) {
-      const std::size_t share = (in_flight + n) / kPeers;
-      peers_.push_back(std::make_unique<Process>(
-          e2e::program("bench_bare_peer"),
-          std::vector<std::string>{endpoint(n), endpoint(n + 1), std::to_string(share),
-                                   std::to_string(bytes)}));
-    }
-    for (const auto& peer : peers_) {
-      if (!peer->wait_for_lines("ready", 1, kFormedWithin)) {
-        throw std::runtime_error{"bench_bare_peer did not start"};
-      }
-    }
-  }
-  [[nodiscard]] double cpu_seconds() {
-    double sum = 0;
-    for (const auto& peer : peers_) sum += peer->cpu_seconds();
-    return sum;
-  }
-  /// Since the last call.
-  [[nodiscard]] HopTimes hop_times() {
-    HopTimes times;
-    for (const auto& peer : peers_) peer->signal(SIGUSR1);
-    ++asked_;
-    for (const auto& peer : peers_) {
-      const bool told =
-          e2e::eventually([&] { return peer->lines().size() == 1 + asked_; }, kFormedWithin);
-      if (!told) throw std::runtime_error{"bench_bare_peer does not answer"};
-      times.add_text(peer->lines().back());
-    }
-    return times;
-  }
-
- private:
-  std::vector<std::unique_ptr<Process>> peers_;
-  std::size_t asked_ = 0;
-};
-
-void run_bare(const Options& options, Series& series) {
-  BareRing ring{series.in_flight, std::max(options.bytes, sizeof(std::int64_t))};
+void run_bare(const Options& options, BareKind kind, Series& series) {
+  BareRing ring{kind, kPeers, series.in_flight, series.bytes};
   std::this_thread::sleep_for(std::chrono::milliseconds{options.warm_up_ms});
   const auto begin = std::chrono::steady_clock::now();
   (void)ring.hop_times();
@@ -237,37 +198,44 @@ double start_ms() {
   return seconds_since(begin) * 1e3;
 }
 
+struct Table {
+  std::size_t bytes = 0;
+  std::size_t in_flight = 0;
+  std::vector<Series> rows = {};  ///< kBare's first
+};
+
 struct Results {
-  std::vector<Series> loaded;  ///< the bare ring first
-  std::vector<Series> lone;    ///< the same with one envelope in flight
+  std::vector<Table> tables;
   std::vector<Memory> full;
   std::vector<double> start_ms;
 };
 
+Table empty_table(const Options& options, std::size_t bytes, std::size_t in_flight) {
+  Table table{bytes, in_flight};
+  for (const BareKind kind : kBare) table.rows.push_back({name_of(kind), bytes, in_flight});
+  for (const std::string& lanes : options.lanes) {
+    for (const int copies : options.copies) {
+      const std::string name = "podring, copies " + std::to_string(copies) + ", " + lanes;
+      table.rows.push_back({name, bytes, in_flight});
+    }
+  }
+  return table;
+}
+
 Results measure(const Options& options) {
   Results results;
-  const auto series_of = [&](std::size_t in_flight) {
-    std::vector<Series> all{{"bare libzmq", in_flight, {}, {}, {}, {}}};
-    for (const std::string& lanes : options.lanes) {
-      for (const int copies : options.copies) {
-        all.push_back({"podring, copies " + std::to_string(copies) + ", " + lanes,
-                       in_flight,
-                       {},
-                       {},
-                       {},
-                       {}});
-      }
+  for (const std::size_t bytes : options.sizes) {
+    for (const std::size_t in_flight :
+         {std::min(options.in_flight, kUnderWayMax / bytes), std::size_t{1}}) {
+      results.tables.push_back(empty_table(options, bytes, in_flight));
     }
-    return all;
-  };
-  results.loaded = series_of(options.in_flight);
-  results.lone = series_of(1);
+  }
   for (int i = 0; i < options.repetitions; ++i) {
-    for (std::vector<Series>* all : {&results.loaded, &results.lone}) {
-      run_bare(options, all->front());
-      std::size_t row = 1;
+    for (Table& table : results.tables) {
+      auto row = table.rows.begin();
+      for (const BareKind kind : kBare) run_bare(options, kind, *row++);
       for (const std::string& lanes : options.lanes) {
-        for (const int copies : options.copies) run_podring(options, copies, lanes, (*all)[row++]);
+        for (const int copies : options.copies) run_podring(options, copies, lanes, *row++);
       }
     }
     results.start_ms.push_back(start_ms());
@@ -278,32 +246,28 @@ Results measure(const Options& options) {
   return results;
 }
 
-void print_all(const std::vector<Series>& all, bool with_throughput) {
-  const Series& bare = all.front();
-  const auto row = [&](const Series& series, std::vector<double> Series::*values,
-                       const char* unit) {
-    char text[64];
-    std::snprintf(text, sizeof text, "%-18s %5.2f x bare", unit,
-                  median(series.*values) / std::max(median(bare.*values), 1e-9));
-    print(series.name, series.*values, &series == &bare ? unit : text);
+void print_table(const Options& options, const Table& table) {
+  std::printf("ring of %zu, %zu B, %zu in flight, %u hops each; %d repetitions of %d ms\n", kPeers,
+              table.bytes, table.in_flight, options.hops, options.repetitions, options.measure_ms);
+  print_head();
+  const Series& bare = table.rows.front();
+  const auto rows = [&](std::vector<double> Series::*values, const char* unit) {
+    for (const Series& series : table.rows) {
+      char text[64];
+      std::snprintf(text, sizeof text, "%-18s %5.2f x libzmq", unit,
+                    median(series.*values) / std::max(median(bare.*values), 1e-9));
+      print(series.name, series.*values, &series == &bare ? unit : text);
+    }
   };
-  if (with_throughput) {
-    for (const Series& series : all) row(series, &Series::hops_per_s, "hops/s");
-    for (const Series& series : all) row(series, &Series::cpu_s_per_million, "CPU s/million hops");
-  }
-  for (const Series& series : all) row(series, &Series::p50_us, "us a hop, median");
-  for (const Series& series : all) row(series, &Series::p99_us, "us a hop, p99");
+  if (table.in_flight > 1) rows(&Series::hops_per_s, "hops/s");
+  rows(&Series::p50_us, "us a hop, median");
+  rows(&Series::p99_us, "us a hop, p99");
+  rows(&Series::cpu_s_per_million, "CPU s/million hops");
+  std::printf("\n");
 }
 
 void print_text(const Options& options, const Results& results) {
-  std::printf("ring of %zu, %zu B, %zu in flight, %u hops each; %d repetitions of %d ms\n", kPeers,
-              options.bytes, options.in_flight, options.hops, options.repetitions,
-              options.measure_ms);
-  print_head();
-  print_all(results.loaded, true);
-  std::printf("\nthe same, 1 in flight\n");
-  print_all(results.lone, false);
-  std::printf("\n");
+  for (const Table& table : results.tables) print_table(options, table);
   print("start to ready", results.start_ms, "ms");
   for (const Memory& memory : results.full) {
     const std::string what = " with messages of " + std::to_string(memory.bytes) + " B";
@@ -323,16 +287,17 @@ std::string json_of(const std::vector<double>& values) {
 }
 
 void print_json(const Options& options, const Results& results) {
-  std::printf(R"({"peers":%zu,"bytes":%zu,"hops":%u,"start_ms":%s,"rings":[)", kPeers,
-              options.bytes, options.hops, json_of(results.start_ms).c_str());
+  std::printf(R"({"peers":%zu,"hops":%u,"start_ms":%s,"rings":[)", kPeers, options.hops,
+              json_of(results.start_ms).c_str());
   const char* separator = "";
-  for (const std::vector<Series>* all : {&results.loaded, &results.lone}) {
-    for (const Series& series : *all) {
-      std::printf(R"(%s{"name":"%s","in_flight":%zu,"hops_per_s":%s,"p50_us":%s,"p99_us":%s,)"
-                  R"("cpu_s_per_million_hops":%s})",
-                  std::exchange(separator, ","), series.name.c_str(), series.in_flight,
-                  json_of(series.hops_per_s).c_str(), json_of(series.p50_us).c_str(),
-                  json_of(series.p99_us).c_str(), json_of(series.cpu_s_per_million).c_str());
+  for (const Table& table : results.tables) {
+    for (const Series& series : table.rows) {
+      std::printf(
+          R"(%s{"name":"%s","bytes":%zu,"in_flight":%zu,"hops_per_s":%s,"p50_us":%s,"p99_us":%s,)"
+          R"("cpu_s_per_million_hops":%s})",
+          std::exchange(separator, ","), series.name.c_str(), series.bytes, series.in_flight,
+          json_of(series.hops_per_s).c_str(), json_of(series.p50_us).c_str(),
+          json_of(series.p99_us).c_str(), json_of(series.cpu_s_per_million).c_str());
     }
   }
   std::printf(R"(],"full":[)");
@@ -353,8 +318,8 @@ bool plausible(const Results& results) {
            std::all_of(values.begin(), values.end(), [](double value) { return value > 0; });
   };
   bool good = positive(results.start_ms);
-  for (const std::vector<Series>* all : {&results.loaded, &results.lone}) {
-    for (const Series& series : *all) {
+  for (const Table& table : results.tables) {
+    for (const Series& series : table.rows) {
       good = good && positive(series.hops_per_s) && positive(series.p50_us) &&
              positive(series.p99_us) &&
              (series.in_flight == 1 || positive(series.cpu_s_per_million));
@@ -370,7 +335,8 @@ bool plausible(const Results& results) {
 
 int main(int argc, char** argv) {
   Options options;
-  CLI::App app{"A ring of 3 podring processes beside the same ring made of bare libzmq."};
+  CLI::App app{
+      "A ring of 3 podring processes beside the same ring made of bare libzmq and bare UDP."};
   app.add_option("--copies", options.copies, "what podring is run with, one after the other")
       ->check(CLI::Range(1, 3))
       ->delimiter(',');
@@ -379,7 +345,9 @@ int main(int argc, char** argv) {
       ->delimiter(',');
   app.add_option("--in-flight", options.in_flight, "messages going round at a time")
       ->check(CLI::Range(1, 1500));
-  app.add_option("--size", options.bytes, "bytes of each message")->check(CLI::Range(8, 64 * 1024));
+  app.add_option("--size", options.sizes, "bytes of each message, one size after the other")
+      ->check(CLI::Range(8, 32 * 1024))
+      ->delimiter(',');
   app.add_option("--hops", options.hops, "of each of podring's envelopes; bare ones never end")
       ->check(CLI::Range(2, 500));
   app.add_option("--repetitions", options.repetitions)->check(CLI::Range(1, 100));
