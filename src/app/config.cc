@@ -264,10 +264,14 @@ LoadedConfig load_config(const std::vector<std::string>& arguments,
     loaded.errors.push_back(found->second.where + " is " + in_quotes(found->second.text) + " but " +
                             wanted);
   }
-  const bool values_good = loaded.errors.empty();
-  const auto made_of = derive_defaults(given, host, loaded.config, loaded.errors);
-  // With a bad value in place of its default, the rest would only be noise.
-  if (values_good) check_together(loaded.config, loaded.errors, loaded.warnings);
+  std::vector<std::string> host_errors;
+  const auto made_of = derive_defaults(given, host, loaded.config, host_errors);
+  // With a bad value in place of its default, or a flag that was misspelt, the rest would only be
+  // noise.
+  if (loaded.errors.empty()) {
+    loaded.errors = std::move(host_errors);
+    check_together(loaded.config, loaded.errors, loaded.warnings);
+  }
 
   for (const Flag& flag : config_flags()) {
     ConfigEntry entry{"--" + flag.name, flag.show(loaded.config), "default", {}};

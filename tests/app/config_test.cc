@@ -238,6 +238,7 @@ TEST_CASE("the address is the host's one address, or the one that --peers lists"
     const auto loaded = load({}, {}, host);
     REQUIRE(loaded.errors.size() == 1);
     CHECK(says(loaded.errors, {"--address", "10.42.0.9 (eth0)", "172.17.0.1 (docker0)"}));
+    CHECK(load({"--hopps", "3"}, {}, host).errors.size() == 1);  // that is to be mended first
     CHECK(load({"--peers", "10.42.0.8,10.42.0.9"}, {}, host).config.address ==
           address("10.42.0.9"));
     CHECK(load({"--address", "172.17.0.1"}, {}, host).errors.empty());

@@ -3,10 +3,8 @@
 //
 //   bench_bare_peer FROM-ENDPOINT TO-ENDPOINT MESSAGES BYTES
 //
-// puts MESSAGES of BYTES into the ring, which then go round for ever. SIGUSR1 prints the hops since
-// the last one and how long they took, as HopTimes writes it.
-#include <signal.h>
-#include <time.h>
+// puts MESSAGES of BYTES into the ring, which then go round for ever. What it prints:
+// bare_report.h.
 
 #include <cerrno>
 #include <cstdio>
@@ -16,25 +14,18 @@
 
 #include <zmq.hpp>
 
-#include "bench/hop_times.h"
+#include "bench/bare_report.h"
 
 namespace {
 
-using podring::bench::HopTimes;
+using podring::bench::BareReport;
+using podring::bench::now_micros;
 
 // As podring's own sockets have them.
 constexpr int kIoThreads = 1;
 constexpr int kSendHighWater = 2048;
 constexpr int kReceiveHighWater = 512;
 constexpr int kMessagesAtOnce = 128;  // read before the clock is looked at again
-
-volatile sig_atomic_t asked = 0;
-
-std::int64_t now_micros() {
-  timespec time{};
-  ::clock_gettime(CLOCK_REALTIME, &time);
-  return time.tv_sec * 1'000'000 + time.tv_nsec / 1000;
-}
 
 class BarePeer {
  public:
@@ -52,6 +43,7 @@ class BarePeer {
   }
 
   void put_in(std::size_t messages, std::size_t bytes) {
+    report_.say_ready();
     for (std::size_t i = 0; i < messages; ++i) {
       zmq::message_t message{bytes};
       std::memset(message.data(), 'x', bytes);
@@ -63,8 +55,8 @@ class BarePeer {
     zmq::pollitem_t item{router_.handle(), 0, ZMQ_POLLIN, 0};
     while (true) {
       if (zmq_poll(&item, 1, -1) < 0 && errno != EINTR) throw zmq::error_t{};
-      while (hand_on()) report_if_asked();
-      report_if_asked();
+      while (hand_on()) report_.if_asked();
+      report_.if_asked();
     }
   }
 
@@ -77,7 +69,7 @@ class BarePeer {
       if (zmq_msg_recv(message_.handle(), router_.handle(), ZMQ_DONTWAIT) < 0) return false;
       std::int64_t sent = 0;
       std::memcpy(&sent, message_.data(), sizeof sent);
-      times_.add(now - sent);
+      report_.add(now - sent);
       send(message_, now);
     }
     return true;
@@ -91,20 +83,12 @@ class BarePeer {
     }
   }
 
-  void report_if_asked() {
-    if (asked == 0) return;
-    asked = 0;
-    std::printf("%s\n", times_.text().c_str());
-    std::fflush(stdout);
-    times_ = HopTimes{};
-  }
-
   zmq::context_t context_;
   zmq::socket_t router_;
   zmq::socket_t dealer_;
   zmq::message_t from_;  // reused, as is message_
   zmq::message_t message_;
-  HopTimes times_;
+  BareReport report_;
 };
 
 }  // namespace
@@ -114,12 +98,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "bench_bare_peer is started by bench_ring\n");
     return 2;
   }
-  struct sigaction action {};
-  action.sa_handler = [](int) { asked = 1; };
-  ::sigaction(SIGUSR1, &action, nullptr);
   BarePeer peer{argv[1], argv[2]};
-  std::printf("ready\n");
-  std::fflush(stdout);
   peer.put_in(std::stoul(argv[3]), std::stoul(argv[4]));
   peer.run();
 }

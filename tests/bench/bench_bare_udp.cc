@@ -9,10 +9,8 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
-#include <signal.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <time.h>
 
 #include <algorithm>
 #include <array>
@@ -24,11 +22,12 @@
 #include <string>
 #include <vector>
 
-#include "bench/hop_times.h"
+#include "bench/bare_report.h"
 
 namespace {
 
-using podring::bench::HopTimes;
+using podring::bench::BareReport;
+using podring::bench::now_micros;
 
 constexpr std::size_t kAtOnce = 64;  // buffers read, or datagrams sent, with one system call
 constexpr std::size_t kBufferBytes = 65536;  // what the kernel joins is no larger
@@ -36,14 +35,6 @@ constexpr std::size_t kSegmentsMax = 64;     // the kernel's bound on what it ta
 constexpr std::size_t kSegmentedMax = 65000;
 constexpr int kSocketBytes = 4 * 1024 * 1024;  // as podring asks for
 constexpr int kSilentMs = 100;
-
-volatile sig_atomic_t asked = 0;
-
-std::int64_t now_micros() {
-  timespec time{};
-  ::clock_gettime(CLOCK_REALTIME, &time);
-  return time.tv_sec * 1'000'000 + time.tv_nsec / 1000;
-}
 
 sockaddr_in endpoint(const char* address, const char* port) {
   sockaddr_in at{};
@@ -83,6 +74,7 @@ class BareUdpPeer {
   }
 
   [[noreturn]] void run() {
+    report_.say_ready();
     put_in();
     while (true) {
       for (std::size_t i = 0; i < kAtOnce; ++i) {
@@ -98,7 +90,7 @@ class BareUdpPeer {
       } else if (errno == EAGAIN) {
         put_in();  // what a full buffer did not take is lost, and may have been everything
       }
-      report_if_asked();
+      report_.if_asked();
     }
   }
 
@@ -116,7 +108,7 @@ class BareUdpPeer {
         char* message = &buffers_[i * kBufferBytes + at];
         std::int64_t sent = 0;
         std::memcpy(&sent, message, sizeof sent);
-        times_.add(now - sent);
+        report_.add(now - sent);
         add(message, now);
       }
     }
@@ -163,14 +155,6 @@ class BareUdpPeer {
     std::memcpy(CMSG_DATA(control), &size, sizeof size);
   }
 
-  void report_if_asked() {
-    if (asked == 0) return;
-    asked = 0;
-    std::printf("%s\n", times_.text().c_str());
-    std::fflush(stdout);
-    times_ = HopTimes{};
-  }
-
   int in_ = ::socket(AF_INET, SOCK_DGRAM, 0);
   int out_ = ::socket(AF_INET, SOCK_DGRAM, 0);
   std::size_t share_;
@@ -183,7 +167,7 @@ class BareUdpPeer {
   std::vector<iovec> out_parts_;
   std::array<mmsghdr, kAtOnce> out_heads_{};
   SizeControl out_size_{};
-  HopTimes times_;
+  BareReport report_;
 };
 
 }  // namespace
@@ -193,12 +177,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "bench_bare_udp is started by bench_ring\n");
     return 2;
   }
-  struct sigaction action {};
-  action.sa_handler = [](int) { asked = 1; };
-  ::sigaction(SIGUSR1, &action, nullptr);
   BareUdpPeer peer{endpoint(argv[1], argv[3]), endpoint(argv[2], argv[3]), std::stoul(argv[4]),
                    std::stoul(argv[5]), std::string{argv[6]} == "segments"};
-  std::printf("ready\n");
-  std::fflush(stdout);
   peer.run();
 }

@@ -84,7 +84,7 @@ class Ring:
         self.bin, self.folder = options.bin, pathlib.Path(folder)
         self.flags = ["--poll-ms", options.poll_ms, "--drain-linger-ms", 1000, *flags]
         self.random, self.hops = random.Random(options.seed), options.hops
-        self.pods, self.used, self.loads = [], set(), []
+        self.pods, self.made, self.loads = [], {}, []  # made: by address, whatever became of them
         self.dns = NameServer(self.folder)
         self.add(*[self.new_pod() for _ in range(size)])
         self.wait_whole()
@@ -92,10 +92,10 @@ class Ring:
     def new_pod(self):
         """At an address that no pod had before; the order as numbers is seldom that of the texts."""
         address = None
-        while address in self.used or address is None:
+        while address in self.made or address is None:
             address = f"10.77.{self.random.randrange(4)}.{self.random.randrange(1, 255)}"
-        self.used.add(address)
-        return Pod(self, len(self.used), address)
+        self.made[address] = Pod(self, len(self.made) + 1, address)
+        return self.made[address]
 
     def add(self, *pods):
         """Starts them; the name service knows them as soon as they are ready."""
@@ -144,12 +144,14 @@ class Ring:
         return [f"{pod.name} exits with {code}" for pod in self.pods if (code := pod.exit_code()) != 0]
 
     def close(self):
-        """Ends all, whatever state it is in."""
+        """Ends all, whatever state it is in. No address is left behind: the next ring may draw the same ones."""
         for load in self.loads:
             load.process.kill()
             load.process.wait()
         for pod in self.pods:
             pod.kill()
+        for pod in self.made.values():
+            pod.port.remove()
         if self.dns.process:
             self.dns.stop()
 

@@ -76,7 +76,7 @@ class Port:
 
     def __init__(self, address):
         Port.made += 1
-        self.address, self.name = address, f"pod{Port.made}"
+        self.address, self.name, self.removed = address, f"pod{Port.made}", False
         run("ip", "netns", "add", self.name)
         run("ip", "link", "add", self.name, "master", "hub", "type", "veth", "peer", "name", "eth0", "netns", self.name)
         run("ip", "link", "set", self.name, "up")
@@ -98,7 +98,10 @@ class Port:
         run(*self.inside("nft", "flush ruleset"))
 
     def remove(self):
-        run("ip", "netns", "del", self.name)
+        """Its address is free again, for a pod to come. It may be called twice."""
+        if not self.removed:
+            self.removed = True
+            run("ip", "netns", "del", self.name)
 
 
 class NameServer:
