@@ -21,7 +21,7 @@ struct Given {
 };
 using GivenByFlag = std::map<std::string, Given, std::less<>>;
 
-enum class Asked { start, help, version, print_config };
+enum class Asked { start, help, version, completion, print_config };
 
 std::string describe(const Flag& flag) {
   const bool derived = flag.default_text.starts_with('(');
@@ -54,6 +54,7 @@ class CommandLine {
     app_.add_flag("-V,--version", version_, "version, revision and protocol")->group(kInformation);
     app_.add_flag("--print-config", print_, "each value and where it came from")
         ->group(kInformation);
+    terminal::add_completion_flag(app_, completion_, kInformation);
     app_.allow_extras();
     app_.get_formatter()->column_width(34);
     for (const Flag& flag : config_flags()) {
@@ -76,6 +77,7 @@ class CommandLine {
       return Asked::start;
     }
     if (version_) return Asked::version;
+    if (!completion_.empty()) return Asked::completion;
     report_unknown(errors);
     for (const Flag& flag : config_flags()) {
       if (app_.count("--" + flag.name) > 0) {
@@ -86,6 +88,10 @@ class CommandLine {
   }
 
   [[nodiscard]] std::string help() const { return app_.help(); }
+  [[nodiscard]] const std::string& completion() const { return completion_; }
+  [[nodiscard]] terminal::CompletedCommand command() const {
+    return terminal::completed_command(app_);
+  }
 
  private:
   static constexpr const char* kInformation = "Information";
@@ -113,6 +119,7 @@ class CommandLine {
   CLI::App app_;
   bool version_ = false;
   bool print_ = false;
+  std::string completion_;
   std::map<std::string, std::string> values_;
 };
 
@@ -246,7 +253,8 @@ LoadedConfig load_config(const std::vector<std::string>& arguments,
   const Asked asked = command_line.read(arguments, given, loaded.errors);
   if (asked == Asked::help) loaded.print = command_line.help();
   if (asked == Asked::version) loaded.print = version_text();
-  if (loaded.print) return loaded;
+  if (asked == Asked::completion) loaded.completion = command_line.completion();
+  if (loaded.print || asked == Asked::completion) return loaded;
 
   const EnvironmentValues variables = select_variables(environment, loaded.warnings);
   for (const Flag& flag : config_flags()) {
@@ -286,6 +294,8 @@ LoadedConfig load_config(const std::vector<std::string>& arguments,
   if (asked == Asked::print_config && loaded.errors.empty()) loaded.print = table(loaded.entries);
   return loaded;
 }
+
+terminal::CompletedCommand podring_command() { return CommandLine{}.command(); }
 
 std::string normal_service_name(std::string_view service) {
   if (service.ends_with('.')) service.remove_suffix(1);

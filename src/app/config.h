@@ -15,6 +15,7 @@
 #include "core/types.h"
 #include "net/dns_server.h"
 #include "observe/logger.h"
+#include "terminal/completion.h"
 
 namespace podring {
 
@@ -89,11 +90,14 @@ struct LoadedConfig {
   std::vector<ConfigEntry> entries;   ///< every flag, in the order of --help
   /// --help, --version or --print-config was asked for: print this and exit with 0.
   std::optional<std::string> print;
+  std::string completion;  ///< --completion was asked for: the shell; all else is left empty
 };
 /// `arguments` without the program's name; `environment` as "NAME=value", all variables.
 [[nodiscard]] LoadedConfig load_config(const std::vector<std::string>& arguments,
                                        const std::vector<std::string>& environment,
                                        const Host& host);
+/// podring's own flags, for completion.
+[[nodiscard]] terminal::CompletedCommand podring_command();
 /// environ as load_config() takes it.
 [[nodiscard]] std::vector<std::string> read_environment();
 

@@ -114,8 +114,11 @@ Flag size(About about, std::size_t Config::*field) {
 template <typename Choice>
 using Choices = std::vector<std::pair<std::string_view, Choice>>;
 
+/// The choices are the placeholder, too.
 template <typename Choice>
 Flag choice(About about, Choices<Choice> choices, Choice Config::*field) {
+  std::string texts;
+  for (const auto& [text, value] : choices) texts += (texts.empty() ? "" : ",") + std::string{text};
   const auto show = [choices, field](const Config& config) {
     for (const auto& [text, value] : choices) {
       if (value == config.*field) return std::string{text};
@@ -123,7 +126,7 @@ Flag choice(About about, Choices<Choice> choices, Choice Config::*field) {
     return std::string{};
   };
   return {std::move(about.name),
-          std::move(about.value),
+          "{" + texts + "}",
           std::move(about.group),
           std::move(about.help),
           show(Config{}),
@@ -252,7 +255,7 @@ std::vector<Flag> make_flags() {
       number({"admin-port", "PORT", ports, "health, readiness, metrics"}, &Config::admin_port));
 
   flags.push_back(choice<Lanes>(
-      {"lanes", "WHICH", ports,
+      {"lanes", "", ports,
        "zmq; udp: datagrams at the same port as well; auto: the same where that port can be had"},
       {{"zmq", Lanes::zmq}, {"udp", Lanes::udp}, {"auto", Lanes::auto_}}, &Config::lanes));
 
@@ -260,7 +263,7 @@ std::vector<Flag> make_flags() {
       {"copies", "N", delivery, "how many peers or nodes hold a message before it is called safe"},
       &Config::copies));
   flags.push_back(choice<CopiesOn>(
-      {"copies-on", "WHAT", delivery, "what --copies counts: different peers, or different nodes"},
+      {"copies-on", "", delivery, "what --copies counts: different peers, or different nodes"},
       {{"peers", CopiesOn::peers}, {"nodes", CopiesOn::nodes}}, &Config::copies_on));
   flags.push_back(number({"hops", "N", delivery,
                           "hops of a message that names neither hops nor "
@@ -285,18 +288,17 @@ std::vector<Flag> make_flags() {
       &Config::drain_linger));
 
   flags.push_back(choice<observe::LogFormat>(
-      {"log-format", "FORMAT", log, "json, or text for people"},
+      {"log-format", "", log, "json for programs, text for people"},
       {{"json", observe::LogFormat::json}, {"text", observe::LogFormat::text}},
       &Config::log_format));
-  flags.push_back(choice<observe::Level>({"log-level", "LEVEL", log, "debug, info, warn or error"},
+  flags.push_back(choice<observe::Level>({"log-level", "", log, "lines below this are left out"},
                                          {{"debug", observe::Level::debug},
                                           {"info", observe::Level::info},
                                           {"warn", observe::Level::warn},
                                           {"error", observe::Level::error}},
                                          &Config::log_level));
-  flags.push_back(
-      choice<bool>({"log-hops", "true|false", log, "one line per visit; false for load"},
-                   {{"true", true}, {"false", false}}, &Config::log_hops));
+  flags.push_back(choice<bool>({"log-hops", "", log, "one line per visit; false for load"},
+                               {{"true", true}, {"false", false}}, &Config::log_hops));
   return flags;
 }
 

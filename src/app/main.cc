@@ -12,6 +12,7 @@
 #include "app/node.h"
 #include "doctor/doctor.h"
 #include "observe/logger.h"
+#include "terminal/completion.h"
 
 namespace {
 
@@ -54,6 +55,10 @@ int main(int argc, char** argv) {
   }
   auto loaded = podring::load_config({argv + 1, argv + argc}, podring::read_environment(),
                                      podring::read_host());
+  if (!loaded.completion.empty()) {
+    loaded.print = podring::terminal::completion_script(
+        loaded.completion, podring::podring_command(), {podring::doctor::command()});
+  }
   if (loaded.print) {
     std::fputs(loaded.print->c_str(), stdout);
     return std::fflush(stdout) == 0 ? 0 : kExitFailed;

@@ -1,12 +1,10 @@
 #include "doctor/doctor.h"
 
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <exception>
 #include <optional>
 #include <string_view>
@@ -16,6 +14,7 @@
 #include "doctor/facts.h"
 #include "doctor/judge.h"
 #include "doctor/report.h"
+#include "terminal/text.h"
 
 namespace podring::doctor {
 namespace {
@@ -68,17 +67,9 @@ constexpr std::chrono::seconds kSecondLookAfter{3};
 
 /// Columns of the terminal; nullopt: no terminal.
 std::optional<std::size_t> terminal_width() {
-  winsize size{};
+  constexpr std::size_t kLeast = 40;
   if (::isatty(STDOUT_FILENO) != 1) return std::nullopt;
-  const bool known = ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40;
-  return known ? size.ws_col : 80;
-}
-
-bool wants_colour() {
-  const char* const no_colour = std::getenv("NO_COLOR");
-  const char* const term = std::getenv("TERM");
-  return ::isatty(STDOUT_FILENO) == 1 && term != nullptr && std::string_view{term} != "dumb" &&
-         (no_colour == nullptr || *no_colour == '\0');
+  return std::max(terminal::size_of(STDOUT_FILENO).columns, kLeast);
 }
 
 Facts look(const LoadedConfig& loaded, const std::vector<std::string>& links) {
@@ -105,6 +96,17 @@ int say(const std::string& text, int code) {
 
 }  // namespace
 
+terminal::CompletedCommand command() {
+  terminal::CompletedCommand command = podring_command();
+  command.name = "doctor";
+  command.about = "looks at what usually goes wrong with a ring";
+  std::erase_if(command.flags, [](const terminal::CompletedFlag& flag) {
+    return flag.names.back() == "--completion";
+  });
+  command.flags.push_back({{"--json"}, "one JSON object in place of text", false, false, {}});
+  return command;
+}
+
 int run(std::vector<std::string> arguments, const std::vector<std::string>& environment,
         const Host& host) {
   const bool json = std::erase(arguments, "--json") > 0;
@@ -119,6 +121,10 @@ int run(std::vector<std::string> arguments, const std::vector<std::string>& envi
   }
   LoadedConfig loaded = load_config(arguments, others, host);
   if (loaded.print) return say(*loaded.print, kExitWell);
+  if (!loaded.completion.empty()) {
+    loaded.errors.push_back("--completion covers doctor, too: podring --completion " +
+                            loaded.completion);
+  }
   for (const std::string& error : loaded.errors) {
     std::fprintf(stderr, "podring doctor: %s\n", error.c_str());
   }
@@ -133,7 +139,8 @@ int run(std::vector<std::string> arguments, const std::vector<std::string>& envi
       findings = judge(loaded.config, facts);
     }
     return say(json ? as_json(loaded.config, facts, findings)
-                    : as_text(loaded.config, facts, findings, {terminal_width(), wants_colour()}),
+                    : as_text(loaded.config, facts, findings,
+                              {terminal_width(), terminal::wants_colour(STDOUT_FILENO)}),
                findings.empty() ? kExitWell : kExitFindings);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "podring doctor: cannot look: %s\n", error.what());

@@ -8,12 +8,16 @@
 #include <vector>
 
 #include "app/config.h"
+#include "terminal/completion.h"
 
 namespace podring::doctor {
 
 constexpr int kExitWell = 0;
 constexpr int kExitFindings = 1;
 constexpr int kExitUsage = 2;  ///< bad flags, or it could not run
+
+/// Its flags, for completion.
+[[nodiscard]] terminal::CompletedCommand command();
 
 /// `arguments` without "podring doctor". Prints the report and returns the exit code.
 [[nodiscard]] int run(std::vector<std::string> arguments,

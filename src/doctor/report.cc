@@ -1,21 +1,12 @@
 #include "doctor/report.h"
 
 #include "http/json_text.h"
-#include "observe/escape.h"
+#include "terminal/text.h"
 
 namespace podring::doctor {
 namespace {
 
-/// Reasons come from other machines: no control characters.
-std::string printable(std::string_view text) {
-  std::string out;
-  observe::append_plain(out, text);
-  return out;
-}
-
-std::string painted(std::string_view text, const char* code, bool on) {
-  return on ? "\x1b[" + std::string{code} + "m" + std::string{text} + "\x1b[0m" : std::string{text};
-}
+using terminal::Colour, terminal::painted, terminal::printable;
 
 constexpr std::size_t kIndent = 10;
 
@@ -55,11 +46,11 @@ std::string as_text(const Config& config, const Facts& facts, const std::vector<
                     "\n";
   const auto line = [&](std::string_view key, const std::string& text) {
     const std::string gap(kIndent - 2 - key.size(), ' ');
-    return "  " + painted(key, "1", look.colour) + gap + wrapped(printable(text), look.width) +
-           "\n";
+    return "  " + painted(key, Colour::bold, look.colour) + gap +
+           wrapped(printable(text), look.width) + "\n";
   };
   for (const Finding& finding : findings) {
-    out += "\n" + painted(finding.id, "1;31", look.colour) + "\n";
+    out += "\n" + painted(finding.id, Colour::red, look.colour) + "\n";
     out += line("seen", finding.seen);
     out += line("means", finding.means);
     out += line("change", finding.change);
@@ -67,7 +58,8 @@ std::string as_text(const Config& config, const Facts& facts, const std::vector<
   const std::string sum = findings.empty()       ? "all is well"
                           : findings.size() == 1 ? "1 finding"
                                                  : std::to_string(findings.size()) + " findings";
-  return out + "\n" + painted(sum, findings.empty() ? "1;32" : "1;31", look.colour) + "\n";
+  return out + "\n" + painted(sum, findings.empty() ? Colour::green : Colour::red, look.colour) +
+         "\n";
 }
 
 std::string as_json(const Config& config, const Facts& facts,

@@ -248,7 +248,7 @@ class Doctor(unittest.TestCase):
             said = os.read(reader, 65536)
             os.close(reader)
             self.assertTrue(all(len(re.sub(rb"\x1b\[[0-9;]*m", b"", row)) <= 80 for row in said.splitlines()), said)
-            self.assertEqual(coloured, b"\x1b[1;31mname_empty" in said, said)
+            self.assertEqual(coloured, b"\x1b[31mname_empty" in said, said)
 
 
 if __name__ == "__main__":

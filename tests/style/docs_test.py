@@ -12,7 +12,7 @@ import sys
 import tree
 
 LINK = re.compile(r"!?\[[^\]]*\]\(<?([^)\s>]+)>?[^)]*\)")
-UNCONDITIONAL = {"--help", "--version", "--print-config"}  # not settings
+UNCONDITIONAL = {"--help", "--version", "--print-config", "--completion"}  # not settings
 
 
 def without_code(text):

@@ -3,7 +3,6 @@
 #include "inject/pacer.h"
 #include "inject/report.h"
 #include "inject/tally.h"
-#include "inject/terminal.h"
 
 #include <Poco/JSON/Object.h>
 #include <Poco/JSON/Parser.h>
@@ -276,16 +275,4 @@ TEST_CASE("--json is one object with everything", "[inject]") {
   CHECK(first->getValue<std::string>("id") == "00000000000000aa-1");
   CHECK(first->getArray("trace")->size() == 1);
   CHECK(object->getArray("messages")->size() == 2);
-}
-
-TEST_CASE("durations and numbers are short enough to read", "[inject]") {
-  CHECK(shown(412us) == "0.412 ms");
-  CHECK(shown(1240us) == "1.24 ms");
-  CHECK(shown(12'400us) == "12.4 ms");
-  CHECK(shown(124ms) == "124 ms");
-  CHECK(shown(1240ms) == "1.24 s");
-  CHECK(shown(60s) == "60.0 s");
-  CHECK(grouped(0) == "0");
-  CHECK(grouped(999) == "999");
-  CHECK(grouped(1'234'567) == "1,234,567");
 }

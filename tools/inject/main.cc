@@ -9,9 +9,10 @@
 #include "inject/http_run.h"
 #include "inject/options.h"
 #include "inject/peer_run.h"
+#include "inject/progress_bar.h"
 #include "inject/report.h"
-#include "inject/terminal.h"
 #include "net/loop_clock.h"
+#include "terminal/text.h"
 
 namespace {
 
@@ -24,8 +25,8 @@ std::uint64_t random_bits() {
 }
 
 int run(const Options& options) {
-  ProgressBar progress{!options.quiet && !options.json && is_terminal(STDERR_FILENO),
-                       wants_colour(STDERR_FILENO)};
+  ProgressBar progress{!options.quiet && !options.json && terminal::is_terminal(STDERR_FILENO),
+                       terminal::wants_colour(STDERR_FILENO)};
   std::ofstream ids;
   if (!options.ids_file.empty()) {
     ids.open(options.ids_file);
@@ -46,16 +47,17 @@ int run(const Options& options) {
   facts.took = clock.read().steady - begun;
   facts.interrupted = ProgressBar::interrupted();
   progress.clear();
-  const std::string report = options.json
-                                 ? report_json(options, tally, facts)
-                                 : report_text(options, tally, facts, wants_colour(STDOUT_FILENO));
+  const std::string report =
+      options.json ? report_json(options, tally, facts)
+                   : report_text(options, tally, facts, terminal::wants_colour(STDOUT_FILENO));
   const bool written = std::fwrite(report.data(), 1, report.size(), stdout) == report.size();
   if (std::fflush(stdout) != 0 || !written) {
     std::perror("inject: the summary could not be written");
     return static_cast<int>(Exit::not_all);
   }
   if (!facts.gave_up.empty() && !facts.interrupted && !options.json)
-    std::fprintf(stderr, "inject: nothing was seeded: %s\n", printable(facts.gave_up).c_str());
+    std::fprintf(stderr, "inject: nothing was seeded: %s\n",
+                 terminal::printable(facts.gave_up).c_str());
   if (!options.ids_file.empty() && !ids.flush()) {
     std::perror(("inject: --ids " + options.ids_file).c_str());
     return static_cast<int>(Exit::not_all);

@@ -12,6 +12,7 @@
 #include "app/config_parse.h"
 #include "app/version.h"
 #include "http/json_text.h"
+#include "terminal/completion.h"
 
 namespace podring::inject {
 namespace {
@@ -124,6 +125,7 @@ struct Raw {
   std::string ids_file;
   bool json = false;
   bool quiet = false;
+  std::string completion;  ///< the shell
 };
 
 std::optional<DnsServer> dns_server_of(const Raw& raw) {
@@ -262,9 +264,8 @@ std::variant<Options, Stop> parse_options(int argc, const char* const* argv) {
   app.add_option("--ttl-ms", raw.ttl_ms, "Expires after so long [the peer's default]")
       ->type_name("MS")
       ->check(number(1, UINT32_MAX));
-  app.add_option("--wait", raw.wait, "Stage to wait for: accepted, safe or completed [safe]")
-      ->type_name("STAGE")
-      ->check(CLI::IsMember({"accepted", "safe", "completed"}));
+  terminal::take_only(*app.add_option("--wait", raw.wait, "Stage to wait for [safe]"),
+                      {"accepted", "safe", "completed"});
   app.add_option("--timeout-ms", raw.timeout_ms, "Longest wait for one message [60000]")
       ->type_name("MS")
       ->check(number(1, 86'400'000));
@@ -276,10 +277,15 @@ std::variant<Options, Stop> parse_options(int argc, const char* const* argv) {
       ->type_name("FILE");
   app.add_flag("--json", raw.json, "One JSON object on standard output, for programs");
   app.add_flag("--quiet", raw.quiet, "No progress bar");
-  app.set_version_flag("--version", version(), "Print the version and exit");
+  app.set_version_flag("-V,--version", version(), "Print the version and exit");
+  terminal::add_completion_flag(app, raw.completion);
 
   try {
     app.parse(argc, argv);
+    if (!raw.completion.empty()) {
+      return Stop{Exit::done,
+                  terminal::completion_script(raw.completion, terminal::completed_command(app))};
+    }
     return options_of(app, raw);
   } catch (const CLI::CallForHelp&) {
     return Stop{Exit::done, app.help()};

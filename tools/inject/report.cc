@@ -7,10 +7,13 @@
 #include <ctime>
 
 #include "http/json_text.h"
-#include "inject/terminal.h"
+#include "terminal/text.h"
 
 namespace podring::inject {
 namespace {
+
+using terminal::Colour, terminal::grouped, terminal::padded, terminal::painted, terminal::printable,
+    terminal::shown;
 
 std::string_view stage_name(Stage stage) {
   return stage == Stage::accepted ? "accepted" : stage == Stage::safe ? "safe" : "completed";
@@ -27,20 +30,13 @@ std::string clock_of(WallTime at) {
   return text.data();
 }
 
-std::string padded(std::string text, std::size_t width, bool right = false) {
-  // Names are mostly ASCII; count code points so that others line up as well.
-  const auto points = static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
-  }));
-  const std::string blanks(width > points ? width - points : 0, ' ');
-  return right ? blanks + text : text + blanks;
-}
-
 /// One row a visit, oldest first. Times are those of the pods' own clocks.
 std::string trace_table(const Told& told, bool colour) {
   constexpr std::size_t kTraceFirst = kTraceFirstKept;
   std::size_t width = 3;
-  for (const auto& [pod, at] : told.trace) width = std::max(width, printable(pod).size());
+  for (const auto& [pod, at] : told.trace) {
+    width = std::max(width, terminal::columns_of(printable(pod)));
+  }
   std::string out = painted(padded("hop", 6, true) + "  " + padded("pod", width) + "  " +
                                 padded("arrived (UTC)", 15) + "  since the hop before",
                             Colour::bold, colour) +

@@ -3,10 +3,11 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <cstdlib>
 #include <iostream>
 #include <system_error>
 
+#include "terminal/completion.h"
+#include "terminal/text.h"
 #include "verify_logs/input.h"
 #include "verify_logs/judge.h"
 #include "verify_logs/logs.h"
@@ -46,10 +47,11 @@ int main(int argc, char** argv) {
   double clock_skew_ms = 2000;
   std::size_t memory_mib = 256;
   std::string colour = "auto";
+  std::string completion;
 
   CLI::App app{kAbout, "verify-logs"};
   app.footer(kFooter);
-  app.add_option("FILE", names, "log files; - or none: standard input");
+  app.add_option("FILES", names, "log files; - or none: standard input")->type_name("FILE");
   app.add_flag("--json", json, "the verdict as one JSON object");
   app.add_option("--examples", examples, "counterexamples of each kind (default 3)")
       ->check(CLI::Range(0, 1000));
@@ -65,13 +67,22 @@ int main(int argc, char** argv) {
                  "memory for what is to be compared; beyond it a temporary file is used (default "
                  "256)")
       ->check(CLI::Range(1, 1'000'000));
-  app.add_option("--color", colour, "auto, always or never; auto: on a terminal without NO_COLOR")
-      ->check(CLI::IsMember({"auto", "always", "never"}));
+  podring::terminal::take_only(
+      *app.add_option("--color", colour,
+                      "auto (the default): on a terminal, unless NO_COLOR is set"),
+      {"auto", "always", "never"});
+  podring::terminal::add_completion_flag(app, completion);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     const int code = app.exit(error);
     return code == 0 ? kRight : kUnproven;
+  }
+  if (!completion.empty()) {
+    std::cout << podring::terminal::completion_script(completion,
+                                                      podring::terminal::completed_command(app))
+              << std::flush;
+    return std::cout ? kRight : kUnproven;
   }
   if (names.empty()) {
     if (isatty(STDIN_FILENO) == 1) {
@@ -95,8 +106,7 @@ int main(int argc, char** argv) {
     if (json) {
       write_json(std::cout, report);
     } else {
-      const char* const no_color = std::getenv("NO_COLOR");
-      const bool wanted = isatty(STDOUT_FILENO) == 1 && (no_color == nullptr || *no_color == '\0');
+      const bool wanted = podring::terminal::wants_colour(STDOUT_FILENO);
       write_text(std::cout, report, colour == "always" || (colour == "auto" && wanted));
     }
     std::cout.flush();

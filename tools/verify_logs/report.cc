@@ -5,10 +5,13 @@
 #include <ctime>
 #include <ostream>
 
+#include "terminal/text.h"
 #include "verify_logs/log_line.h"
 
 namespace podring::verify {
 namespace {
+
+using terminal::columns_of, terminal::grouped, terminal::printable;
 
 constexpr std::size_t kRowsShown = 40;
 
@@ -29,19 +32,6 @@ class Painter {
 
 std::string_view colour_of(Severity severity) {
   return severity == Severity::wrong ? "1;31" : severity == Severity::unproven ? "1;33" : "2";
-}
-
-std::string grouped(std::uint64_t value) {
-  std::string digits = std::to_string(value);
-  for (std::size_t at = digits.size(); at > 3;) digits.insert(at -= 3, ",");
-  return digits;
-}
-
-/// Columns of a size that its text counts in characters, not bytes.
-std::size_t width_of(std::string_view text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
-  }));
 }
 
 void write_rows(Painter& paint, const std::vector<Row>& all) {
@@ -66,18 +56,18 @@ void write_rows(Painter& paint, const std::vector<Row>& all) {
     cells.push_back({row.what, row.hop ? std::to_string(*row.hop) : "",
                      row.lap ? std::to_string(*row.lap) : "",
                      ts.size() > 12 ? ts.substr(11, ts.size() - 12) : ts, std::to_string(row.seq),
-                     plain(row.pod), row.address, plain(row.from), row.note});
+                     printable(row.pod), row.address, printable(row.from), row.note});
     marked.push_back(row.marked);
   }
   std::array<std::size_t, kColumns> widths{};
   for (const auto& row : cells) {
-    for (std::size_t i = 0; i < kColumns; ++i) widths[i] = std::max(widths[i], width_of(row[i]));
+    for (std::size_t i = 0; i < kColumns; ++i) widths[i] = std::max(widths[i], columns_of(row[i]));
   }
   for (std::size_t line = 0; line < cells.size(); ++line) {
     std::string text;
     for (std::size_t i = 0; i < kColumns; ++i) {
       const std::string& cell = cells[line][i];
-      const std::string pad(widths[i] - width_of(cell), ' ');
+      const std::string pad(widths[i] - columns_of(cell), ' ');
       const bool right = i == 1 || i == 2 || i == 4;
       text += (right ? pad + cell : cell + pad) + "  ";
     }
@@ -97,8 +87,8 @@ void write_findings(Painter& paint, const Verdict& verdict, Severity severity) {
     paint.paint(colour_of(severity), grouped(verdict.count(finding)));
     paint.out() << "  " << kind.title << "  [" << kind.name << "]\n";
     for (const Example& example : verdict.examples(finding)) {
-      paint.out() << "    " << (example.id.empty() ? "" : example.id + ": ") << plain(example.what)
-                  << '\n';
+      paint.out() << "    " << (example.id.empty() ? "" : example.id + ": ")
+                  << printable(example.what) << '\n';
       if (severity != Severity::note && !example.rows.empty()) write_rows(paint, example.rows);
     }
   }
@@ -134,22 +124,6 @@ void write_totals(std::ostream& out, const Report& report) {
 }
 
 }  // namespace
-
-std::string plain(std::string_view text) {
-  constexpr std::string_view kHex = "0123456789abcdef";
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x20 && byte != 0x7f) {
-      out += c;
-    } else {
-      out += "\\x";
-      out += kHex[byte >> 4];
-      out += kHex[byte & 0xf];
-    }
-  }
-  return out;
-}
 
 std::string time_text(WallTime time) {
   std::int64_t micros = time.micros % 1'000'000;

@@ -25,8 +25,6 @@ inline constexpr int kUnproven = 2;  ///< also: wrong usage, unreadable input
 void write_text(std::ostream& out, const Report& report, bool colours);
 void write_json(std::ostream& out, const Report& report);
 
-/// Control characters as escapes: names in logs may be anybody's.
-[[nodiscard]] std::string plain(std::string_view text);
 [[nodiscard]] std::string time_text(WallTime time);  ///< RFC 3339, microseconds, UTC
 
 }  // namespace podring::verify

@@ -1,18 +1,18 @@
-#include "inject/terminal.h"
+#include "inject/progress_bar.h"
 
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
+#include <chrono>
 #include <csignal>
-#include <cstdio>
 #include <cstdlib>
 
-#include "observe/escape.h"
+#include "terminal/text.h"
 
 namespace podring::inject {
 namespace {
+
+using terminal::Colour, terminal::grouped, terminal::painted;
 
 // A run that is over sooner needs no bar.
 constexpr auto kShownAfter = std::chrono::milliseconds{500};
@@ -31,51 +31,6 @@ void write_error(std::string_view text) {
 }
 
 }  // namespace
-
-bool is_terminal(int fd) {
-  const char* term = std::getenv("TERM");
-  return ::isatty(fd) == 1 && term != nullptr && std::string_view{term} != "dumb";
-}
-
-bool wants_colour(int fd) {
-  const char* no_colour = std::getenv("NO_COLOR");
-  return is_terminal(fd) && (no_colour == nullptr || *no_colour == '\0');
-}
-
-std::string painted(std::string_view text, Colour colour, bool on) {
-  constexpr std::array<const char*, 6> kCodes{"0", "1", "2", "32", "33", "31"};
-  if (!on || colour == Colour::plain || text.empty()) return std::string{text};
-  return std::string{"\x1b["} + kCodes[static_cast<std::size_t>(colour)] + "m" + std::string{text} +
-         "\x1b[0m";
-}
-
-std::string printable(std::string_view text) {
-  std::string out;
-  observe::append_plain(out, text);
-  return out;
-}
-
-std::string grouped(std::uint64_t number) {
-  std::string text = std::to_string(number);
-  for (std::size_t at = text.size(); at > 3;) {
-    at -= 3;
-    text.insert(at, ",");
-  }
-  return text;
-}
-
-std::string shown(Duration duration) {
-  double value = std::chrono::duration<double, std::milli>(duration).count();
-  const char* unit = "ms";
-  if (value >= 1'000) {
-    value /= 1000;
-    unit = "s";
-  }
-  const int digits = value < 1 ? 3 : value < 10 ? 2 : value < 100 ? 1 : 0;
-  std::array<char, 32> text;
-  std::snprintf(text.data(), text.size(), "%.*f %s", digits, value, unit);
-  return text.data();
-}
 
 ProgressBar::ProgressBar(bool drawn, bool colour) : drawn_{drawn}, colour_{colour} {
   struct sigaction action {};
@@ -112,9 +67,7 @@ void ProgressBar::draw(TimePoint now, const Standing& standing) {
   if (standing.in_flight > 0) text += "  " + grouped(standing.in_flight) + " under way";
   std::string failed;
   if (standing.failed > 0) failed = "  " + grouped(standing.failed) + " failed";
-  winsize size{};
-  const std::size_t columns =
-      ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+  const std::size_t columns = terminal::size_of(STDERR_FILENO).columns;
   std::string bar;
   if (columns > text.size() + failed.size() + 10) {
     const std::size_t width = std::min(kBarWidthMax, columns - text.size() - failed.size() - 4);

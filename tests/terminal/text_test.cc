@@ -1,0 +1,34 @@
+// What every program writes on a terminal: short figures, columns that line up, no control
+// characters.
+#include "terminal/text.h"
+
+#include "support/catch.h"
+
+using namespace podring::terminal;  // NOLINT(google-build-using-namespace): the subject
+using namespace std::chrono_literals;
+
+TEST_CASE("durations and numbers are short enough to read", "[terminal]") {
+  CHECK(shown(412us) == "0.412 ms");
+  CHECK(shown(1240us) == "1.24 ms");
+  CHECK(shown(12'400us) == "12.4 ms");
+  CHECK(shown(124ms) == "124 ms");
+  CHECK(shown(1240ms) == "1.24 s");
+  CHECK(shown(60s) == "60.0 s");
+  CHECK(grouped(0) == "0");
+  CHECK(grouped(999) == "999");
+  CHECK(grouped(1'234'567) == "1,234,567");
+}
+
+TEST_CASE("columns are counted in characters", "[terminal]") {
+  CHECK(columns_of("pod-\xc3\xa9") == 5);
+  CHECK(padded("\xc3\xa9", 3) == "\xc3\xa9  ");
+  CHECK(padded("7", 3, /*right=*/true) == "  7");
+  CHECK(padded("pod-1", 3) == "pod-1");
+}
+
+TEST_CASE("what other machines send cannot drive the terminal", "[terminal]") {
+  CHECK(printable("\x1b[2Jpod\n").find_first_of("\x1b\n") == std::string::npos);
+  CHECK(printable("\xc2\x9b"
+                  "2J")
+            .find('\x9b') == std::string::npos);  // CSI as one character
+}
