@@ -11,7 +11,7 @@
 namespace podring {
 namespace {
 
-constexpr int kReceivesAtOnce = 8;  // of UdpSocket::kAtOnce datagrams: then the stream has its turn
+constexpr int kReceivesAtOnce = 4;  // calls of UdpSocket::receive(): then the stream has its turn
 // A socket's room is shared by the lane to the successor, the one from the predecessor, and as
 // many as are being replaced by them.
 constexpr std::size_t kSharedBy = 4;
@@ -118,9 +118,8 @@ void LaneTransport::on_route_frame(RouteId route, Address from, ByteView frame) 
 /// True: there may be more.
 bool LaneTransport::receive_datagrams() {
   for (int round = 0; readable_ && round < kReceivesAtOnce; ++round) {
-    const auto& datagrams = socket_->receive();
-    if (datagrams.size() < UdpSocket::kAtOnce) readable_ = false;
-    for (const UdpSocket::Datagram& datagram : datagrams) {
+    readable_ = socket_->receive();
+    for (const UdpSocket::Datagram& datagram : socket_->received()) {
       if (!lanes_->on_datagram(now_, datagram.bytes, *sink_)) ++socket_->counters().strangers;
     }
   }
