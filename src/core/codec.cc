@@ -42,7 +42,7 @@ std::optional<LaneOffer> read_lane(ByteView value) {
   offer.datagram_max = in.uint_up_to<std::uint32_t>(kDatagramLimit);
   offer.window = in.uint_up_to<std::uint32_t>(UINT32_MAX);
   if (!in.at_end() || offer.port == 0 || token.size() != offer.token.bytes.size() ||
-      offer.datagram_max < kDatagramBase) {
+      offer.datagram_max < kDatagramBase || offer.window < kDatagramBase) {
     return std::nullopt;
   }
   std::memcpy(offer.token.bytes.data(), token.data(), token.size());

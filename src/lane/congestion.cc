@@ -10,9 +10,7 @@ constexpr Duration kTimerStep = std::chrono::milliseconds{1};
 }  // namespace
 
 Congestion::Congestion(std::size_t datagram, std::size_t limit)
-    : datagram_{datagram},
-      limit_{std::max(limit, kMinimumPackets * datagram)},
-      window_{kInitialPackets * datagram} {}
+    : datagram_{datagram}, limit_{limit}, window_{kInitialPackets * datagram} {}
 
 std::size_t Congestion::window() const { return std::min(window_, limit_); }
 

@@ -5,6 +5,7 @@
 // session's window is bounded by the receiver's room anyway; nothing here has to fill a long path.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -17,7 +18,8 @@ class Congestion {
   static constexpr std::size_t kInitialPackets = 10;
   static constexpr std::size_t kMinimumPackets = 2;
 
-  /// `limit`: never more than this in flight, whatever the path takes (the receiver's room).
+  /// `limit`: never more than this in flight, whatever the path takes (the receiver's room); at
+  /// least the size of the largest datagram, or none would ever go.
   Congestion(std::size_t datagram, std::size_t limit);
 
   void on_sent(std::size_t bytes) { in_flight_ += bytes; }
@@ -28,7 +30,11 @@ class Congestion {
   void on_forgotten(std::size_t bytes) { in_flight_ -= bytes; }
   /// Everything over a long time was lost: begin again with the least.
   void on_persistent_congestion();
-  void set_datagram(std::size_t datagram) { datagram_ = datagram; }
+  /// The window has room for the least number of datagrams of any size that is used.
+  void set_datagram(std::size_t datagram) {
+    datagram_ = datagram;
+    window_ = std::max(window_, kMinimumPackets * datagram);
+  }
 
   [[nodiscard]] bool may_send(std::size_t bytes) const { return in_flight_ + bytes <= window(); }
   [[nodiscard]] std::size_t window() const;

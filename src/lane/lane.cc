@@ -12,11 +12,13 @@ constexpr std::size_t kPadBelow = 8;    // a full datagram is padded when an eig
 
 }  // namespace
 
-Lane::Lane(TimePoint now, const LaneOffer& remote, std::uint32_t datagram_max, std::uint64_t seed)
+Lane::Lane(TimePoint now, const LaneOffer& remote, std::uint32_t datagram_max, std::uint64_t seed,
+           Mutation mutation)
     : remote_{remote},
+      mutation_{mutation},
       random_{seed},
-      recovery_{kDatagramBase, remote.window},
-      path_mtu_{std::min(remote.datagram_max, datagram_max)},
+      recovery_{kDatagramBase, mutation == Mutation::room_ignored ? SIZE_MAX : remote.window},
+      path_mtu_{std::min({remote.datagram_max, datagram_max, remote.window})},
       probe_at_{now},
       last_heard_{now} {}
 
@@ -26,6 +28,12 @@ std::size_t Lane::frame_max() const {
 
 // ---- coming in
 // ------------------------------------------------------------------------------------
+
+bool Lane::fresh(TimePoint now, std::uint64_t number, bool ack_eliciting) {
+  if (received_.take(now, number, ack_eliciting) || mutation_ == Mutation::repeats_taken)
+    return true;
+  return mutation_ == Mutation::short_memory && number + 8 < received_.ranges().front().last;
+}
 
 bool Lane::on_payload(TimePoint now, const Payload& payload) {
   if (payload.ack) {
@@ -43,14 +51,21 @@ bool Lane::on_payload(TimePoint now, const Payload& payload) {
     unanswered_ = 0;
     const unsigned needed = state_ == LaneState::failed ? kAnswersAgain : 1;
     if (state_ == LaneState::open || ++answers_ < needed) continue;
-    state_ = LaneState::open;
-    probe_every_ = kProbeEvery;
-    recovery_.reset_timeouts();
+    if (state_ == LaneState::failed && mutation_ == Mutation::never_used_again) continue;
+    open();
   }
+  if (mutation_ == Mutation::unproven_lane && !is_open()) open();
   return true;
 }
 
+void Lane::open() {
+  state_ = LaneState::open;
+  probe_every_ = kProbeEvery;
+  recovery_.reset_timeouts();
+}
+
 void Lane::take_news(TimePoint now, Recovery::News& news) {
+  if (mutation_ == Mutation::lost_without_frames) news.lost_frames.clear();
   std::move(news.lost_frames.begin(), news.lost_frames.end(), std::back_inserter(lost_));
   if (news.path_probe_acked) {
     path_mtu_.on_probe_acked(*news.path_probe_acked);
@@ -69,7 +84,8 @@ void Lane::on_tick(TimePoint now) {
   if (state_ != LaneState::open) {
     // The next probe is the next try; nothing is sent to hurry the last one.
     if (recovery_.timeouts() > 0) recovery_.forget_all(lost_);
-  } else if (recovery_.larger_lost() >= kLargerLostMax && path_mtu_.on_black_hole(now)) {
+  } else if (recovery_.larger_lost() >= kLargerLostMax &&
+             mutation_ != Mutation::black_hole_unnoticed && path_mtu_.on_black_hole(now)) {
     // Small ones are acked, larger ones vanish. What was made for them may not fit any more.
     recovery_.congestion().set_datagram(kDatagramBase);
     hand_back_all();
@@ -81,6 +97,7 @@ void Lane::on_tick(TimePoint now) {
 
 /// ZeroMQ takes over, with everything that is not known to have arrived.
 void Lane::fail(TimePoint now) {
+  if (mutation_ == Mutation::never_left) return;
   state_ = LaneState::failed;
   answers_ = unanswered_ = 0;
   hand_back_all();
@@ -90,8 +107,11 @@ void Lane::fail(TimePoint now) {
 }
 
 void Lane::hand_back_all() {
+  if (mutation_ == Mutation::room_leaks)
+    recovery_.congestion().on_sent(recovery_.congestion().in_flight());
   recovery_.forget_all(lost_);
   std::move(queue_.begin(), queue_.end(), std::back_inserter(lost_));
+  if (mutation_ == Mutation::left_without_frames) lost_.clear();
   queue_.clear();
   queue_bytes_ = 0;
 }
@@ -171,7 +191,10 @@ bool Lane::fill(TimePoint now, Bytes& datagram, SentPacket& packet) {
   const std::size_t ack_bytes = ack_bytes_of(received_.ranges().size());
   const std::size_t front = frames ? kFrameOverhead + queue_.front().size() : 0;
   if (ack_due || (ack_at && datagram.size() + ack_bytes + front <= size)) {
-    write_ack(datagram, received_.delay(now), received_.ranges());
+    write_ack(datagram, received_.delay(now),
+              mutation_ == Mutation::acks_unreceived
+                  ? std::vector{PacketRange{0, received_.ranges().front().last}}
+                  : received_.ranges());
     received_.acked();
   }
   // Answers want no ack: one that is lost is asked for again, and the other side's probes must not
@@ -218,11 +241,16 @@ TimePoint Lane::next_deadline(TimePoint now) {
 }
 
 LaneFigures Lane::figures() const {
-  return {.state = state_,
+  return {.number = remote_.lane,
+          .state = state_,
           .round_trip = recovery_.round_trip().smoothed(),
           .variation = recovery_.round_trip().variation(),
           .path_mtu = path_mtu_.size(),
           .window = recovery_.congestion().window(),
+          .in_flight = recovery_.congestion().in_flight(),
+          .room = remote_.window,
+          .queued = queue_bytes_,
+          .heard = last_heard_,
           .sent = recovery_.sent(),
           .sent_lost = recovery_.lost(),
           .received = received_.count(),

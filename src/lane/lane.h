@@ -16,6 +16,7 @@
 #include "core/lane_offer.h"
 #include "core/random.h"
 #include "core/types.h"
+#include "lane/mutation.h"
 #include "lane/packet.h"
 #include "lane/path_mtu.h"
 #include "lane/received.h"
@@ -31,11 +32,16 @@ enum class LaneState : std::uint8_t {
 
 /// What a lane has measured; for /ring, metrics and the log.
 struct LaneFigures {
+  std::uint32_t number = 0;  ///< by which the other side knows it
   LaneState state = LaneState::probing;
   std::optional<Duration> round_trip;  ///< smoothed
   Duration variation{};                ///< of the round trip: its jitter
   std::uint32_t path_mtu = 0;          ///< bytes of UDP payload
   std::size_t window = 0;              ///< congestion window in bytes
+  std::size_t in_flight = 0;           ///< bytes of datagrams whose ack is waited for
+  std::size_t room = 0;                ///< bytes that the other side says may be in flight
+  std::size_t queued = 0;              ///< bytes of frames that wait to be sent
+  TimePoint heard;                     ///< the last datagram that was taken
   std::uint64_t sent = 0;              ///< datagrams that want an ack
   std::uint64_t sent_lost = 0;         ///< of them, declared lost
   std::uint64_t received = 0;          ///< datagrams, repeats not counted
@@ -55,15 +61,14 @@ class Lane {
   static constexpr std::size_t kQueueBytesMax = 256 * 1024;  ///< beyond: ZeroMQ takes it
 
   /// `datagram_max`: of this side; `seed`: of the numbers in probes.
-  Lane(TimePoint now, const LaneOffer& remote, std::uint32_t datagram_max, std::uint64_t seed);
+  Lane(TimePoint now, const LaneOffer& remote, std::uint32_t datagram_max, std::uint64_t seed,
+       Mutation mutation = Mutation::none);
 
   /// Takes a datagram's acks and answers. False: it says what cannot be. The caller has
   /// authenticated it, and passes `payload.frames` on if this says true and fresh() did.
   [[nodiscard]] bool on_payload(TimePoint now, const Payload& payload);
   /// To be asked first. False: the number has come before.
-  [[nodiscard]] bool fresh(TimePoint now, std::uint64_t number, bool ack_eliciting) {
-    return received_.take(now, number, ack_eliciting);
-  }
+  [[nodiscard]] bool fresh(TimePoint now, std::uint64_t number, bool ack_eliciting);
   /// False: it does not fit, or the lane is not open or has enough to do; ZeroMQ takes it.
   [[nodiscard]] bool send(Bytes& frame);
   void on_tick(TimePoint now);
@@ -77,9 +82,9 @@ class Lane {
   /// Frames that did not arrive, for whoever can say what is true now. Empties the list.
   [[nodiscard]] std::vector<Bytes> take_lost() { return std::exchange(lost_, {}); }
   [[nodiscard]] LaneFigures figures() const;
-  [[nodiscard]] TimePoint last_heard() const { return last_heard_; }
 
  private:
+  void open();
   void fail(TimePoint now);
   void hand_back_all();
   void take_news(TimePoint now, Recovery::News& news);
@@ -91,6 +96,7 @@ class Lane {
   void challenge_again(TimePoint now);
 
   LaneOffer remote_;
+  Mutation mutation_;
   SplitMix random_;
   LaneState state_ = LaneState::probing;
   Recovery recovery_;

@@ -45,7 +45,7 @@ void Lanes::remove(Numbers& ids, std::uint32_t id) {
 void Lanes::open(TimePoint now, Entry& entry, const LaneOffer& offer) {
   if (entry.lane) return;  // the same hello again
   entry.port = offer.port;
-  entry.lane.emplace(now, offer, options_.datagram_max, seeds_.next());
+  entry.lane.emplace(now, offer, options_.datagram_max, seeds_.next(), options_.mutation);
 }
 
 void Lanes::forget_silent(TimePoint now) {
@@ -123,10 +123,12 @@ void Lanes::on_route_frame(TimePoint now, RouteId route, Address from, ByteView 
 bool Lanes::on_datagram(TimePoint now, ByteView datagram, LanesSink& sink) {
   const auto header = read_header(datagram);
   const auto found = header ? entries_.find(header->lane) : entries_.end();
-  if (found == entries_.end() || !found->second.lane || header->token != found->second.own.token ||
-      !read_payload(datagram.substr(kHeaderBytes), payload_))
-    return false;
+  if (found == entries_.end() || !found->second.lane) return false;
   Entry& entry = found->second;
+  if ((header->token != entry.own.token && options_.mutation != Mutation::any_token) ||
+      (!read_payload(datagram.substr(kHeaderBytes), payload_) &&
+       (options_.mutation != Mutation::damaged_taken || payload_.frames.empty())))
+    return false;
   if (!entry.lane->fresh(now, header->number, payload_.ack_eliciting)) return true;
   if (!entry.lane->on_payload(now, payload_)) return false;
   entry.heard = now;
@@ -195,6 +197,14 @@ std::optional<LaneFigures> Lanes::figures(Address peer, bool outgoing) const {
     if (!figures || entry.lane->is_open()) figures = entry.lane->figures();
   }
   return figures;
+}
+
+std::vector<LaneChange> Lanes::all() const {
+  std::vector<LaneChange> lanes;
+  for (const auto& [number, entry] : entries_) {
+    if (entry.lane) lanes.push_back({entry.peer, entry.outgoing, entry.lane->figures()});
+  }
+  return lanes;
 }
 
 std::uint64_t Lanes::lost() const {

@@ -40,9 +40,10 @@ struct LanesOptions {
   std::uint32_t window = 0;  ///< bytes that may be under way here on each lane; >= kDatagramBase
   std::uint64_t seed = 1;    ///< of the numbers in probes
   std::function<LaneToken()> draw_token;  ///< 128 bits that nobody can guess
+  Mutation mutation = Mutation::none;
 };
 
-/// A lane has opened or failed.
+/// One lane: as it is, or as it was when it opened or failed.
 struct LaneChange {
   Address peer;
   bool outgoing = true;
@@ -80,6 +81,7 @@ class Lanes {
   [[nodiscard]] std::vector<LaneChange> take_changes() { return std::exchange(changes_, {}); }
   /// Of the lane to a peer, or from it; nullopt: there is none.
   [[nodiscard]] std::optional<LaneFigures> figures(Address peer, bool outgoing) const;
+  [[nodiscard]] std::vector<LaneChange> all() const;
   [[nodiscard]] std::uint64_t lost() const;  ///< datagrams declared lost, of all lanes since start
 
  private:

@@ -84,6 +84,9 @@ TEST_CASE("a hello carries the offer of a lane, and what is no such offer is non
   hello.lane->datagram_max = kDatagramBase - 1;
   REQUIRE(read_frame(write_frame({1, 3}, hello), read));
   CHECK_FALSE(read.hello.lane.has_value());
+  hello.lane = LaneOffer{5570, 7, {}, 8952, kDatagramBase - 1};  // no room for a single one
+  REQUIRE(read_frame(write_frame({1, 3}, hello), read));
+  CHECK_FALSE(read.hello.lane.has_value());
   REQUIRE(read_frame(write_frame({1, 3}, some_hello()), read));
   CHECK_FALSE(read.hello.lane.has_value());
 }

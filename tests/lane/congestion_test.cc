@@ -76,6 +76,14 @@ TEST_CASE("the receiver's room is never exceeded, and the least is two datagrams
   CHECK(congestion.window() == 2'400);
 }
 
+TEST_CASE("a window that losses have made small still takes a datagram that has grown", "[lane]") {
+  Congestion congestion{kPacket, 1'000'000};
+  congestion.on_persistent_congestion();
+  REQUIRE_FALSE(congestion.may_send(8952));
+  congestion.set_datagram(8952);
+  CHECK(congestion.may_send(8952));
+}
+
 TEST_CASE("pacing: a burst at first, then 5/4 of a window a round trip", "[lane]") {
   Congestion congestion{kPacket, 1'000'000};
   const Duration round_trip = 100ms;

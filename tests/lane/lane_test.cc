@@ -20,14 +20,15 @@ struct WireOptions {
   std::uint32_t double_pm = 0;
   Duration delay_min = 50us;
   Duration delay_max = 200us;
-  std::size_t largest = 2000;  ///< larger datagrams vanish
+  std::size_t largest = 2000;       ///< larger datagrams vanish
+  std::uint32_t room = 256 * 1024;  ///< of each end
 };
 
-LaneOffer offer_of(std::uint32_t lane) {
+LaneOffer offer_of(std::uint32_t lane, std::uint32_t room) {
   LaneOffer offer;
   offer.lane = lane;
   offer.datagram_max = 9000;
-  offer.window = 256 * 1024;
+  offer.window = room;
   return offer;
 }
 
@@ -36,7 +37,8 @@ class Pair {
   explicit Pair(WireOptions options)
       : options_{options},
         random_{options.seed},
-        ends_{Lane{now_, offer_of(1), 9000, 11}, Lane{now_, offer_of(0), 9000, 22}} {}
+        ends_{Lane{now_, offer_of(1, options.room), 9000, 11},
+              Lane{now_, offer_of(0, options.room), 9000, 22}} {}
 
   Lane& operator[](std::size_t end) { return ends_[end]; }
   WireOptions& wire() { return options_; }
@@ -226,6 +228,16 @@ TEST_CASE("datagrams grow to what the path takes, and no further", "[lane]") {
   CHECK(pair[1].figures().path_mtu == 1452);
   CHECK(pair.largest_seen == 8952);
   CHECK(pair[0].is_open());
+}
+
+TEST_CASE("a datagram does not grow beyond the room that the other side has", "[lane]") {
+  Pair pair{{.largest = 9000, .room = 1400}};
+  pair.run_for(10s);
+  REQUIRE(pair[0].figures().path_mtu == 1392);
+  for (int i = 0; i < 20; ++i) pair.send(0, message(i, 1300));
+  pair.run_for(2s);
+  CHECK(pair.by_stream().empty());
+  CHECK(pair.arrived.size() == 20);
 }
 
 TEST_CASE("a path that shrinks mid-stream costs the size, not the lane", "[lane]") {

@@ -3,7 +3,7 @@
 
     mutations_test.py SIMULATE SOURCE_DIR
 
-Prints which scenario caught it and which invariant that broke. The mutations are those of `enum class Mutation`.
+Prints which scenario caught it and which invariant that broke. The mutations are those of `enum class Mutation` of the core and of the lane.
 """
 import pathlib
 import re
@@ -14,14 +14,17 @@ SCENARIOS = 20_000  # at most, for each
 
 
 def main(simulate, source):
-    header = pathlib.Path(source, "src/core/peer.h").read_text(encoding="utf-8")
-    body = re.search(r"enum class Mutation[^{]*\{(.*?)\};", header, re.S).group(1)
-    names = re.findall(r"^\s*([a-z_]+),?", body, re.M)
-    if names[0] != "none" or len(names) < 10:
-        print(f"the mutations of src/core/peer.h could not be read: {names}")
-        return 1
+    names = []
+    for header in ["src/core/peer.h", "src/lane/mutation.h"]:
+        text = pathlib.Path(source, header).read_text(encoding="utf-8")
+        body = re.search(r"enum class Mutation[^{]*\{(.*?)\};", text, re.S).group(1)
+        its = re.findall(r"^\s*([a-z_]+),?", body, re.M)
+        if its[0] != "none" or len(its) < 10:
+            print(f"the mutations of {header} could not be read: {its}")
+            return 1
+        names += its[1:]
     missed = []
-    for name in names[1:]:
+    for name in names:
         done = subprocess.run(
             [simulate, "--from", "1", "--count", str(SCENARIOS), "--jobs", "1", "--mutation", name],
             capture_output=True, text=True, check=False)

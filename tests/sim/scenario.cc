@@ -14,6 +14,8 @@ constexpr auto kEndBound = 60s;
 constexpr int kWindowsMax = 8;
 constexpr auto kConvergeBound = 90s;
 constexpr auto kCalmBound = 30s;
+// A lane that failed is probed after 30 s at the latest, and used after three answers.
+constexpr auto kLanesBound = 45s;
 
 /// Every live peer sees every live peer, and hands to the next one.
 bool converged(SimNet& net, const std::vector<Pid>& live) {
@@ -28,6 +30,18 @@ bool converged(SimNet& net, const std::vector<Pid>& live) {
       return false;
   }
   return true;
+}
+
+/// From everybody to the next one, where both have lanes.
+bool lanes_open(SimNet& net, const std::vector<Pid>& live) {
+  return std::all_of(live.begin(), live.end(), [&](Pid pid) {
+    const auto successor = net.status(pid).successor;
+    if (!successor) return false;
+    const Pid next = net.pid_at(SimNet::host_of(*successor));
+    if (next < 0 || next == pid || !net.has_lanes(pid) || !net.has_lanes(next)) return true;
+    const auto lane = net.lane(pid, *successor);
+    return lane && lane->state == lane::LaneState::open;
+  });
 }
 
 /// In calm weather nothing may be missing, doubled, or out of order.
@@ -46,10 +60,12 @@ void check_calm(SimNet& net, Storm& storm) {
     }
     return net.fail("convergence", "the ring is not whole again:" + text);
   }
+  if (!net.run_until([&] { return lanes_open(net, live); }, kLanesBound) && !net.failure())
+    return net.fail("lane_used", "not every lane is open again" + net.describe_lanes());
   std::vector<EnvelopeId> ids;
   for (const Pid pid : live) {
     SeedRequest request;
-    request.message = "calm";
+    request.message = storm.calm_message();
     request.hops = static_cast<std::uint32_t>(live.size() + 1);
     request.receipt = true;
     request.sender = SimNet::address_of(net.host(pid));
@@ -96,6 +112,20 @@ void check_calm(SimNet& net, Storm& storm) {
     }
     if (state.trace.size() != live.size() + 1)
       return net.fail("calm", net.name_of(id) + " made another number of hops than it was given");
+  }
+}
+
+/// Everything that a lane took has arrived or came back, and nobody was suspected for datagrams.
+void check_lanes(SimNet& net, const Storm& storm) {
+  if (!net.run_until([&] { return net.lane_frames_open() == 0; }, kCalmBound) && !net.failure())
+    return net.fail("lane_frames", std::to_string(net.lane_frames_open()) +
+                                       " frames that lanes took neither arrived nor came back" +
+                                       net.describe_lanes());
+  if (!storm.only_datagrams()) return;
+  for (const Pid pid : net.live()) {
+    if (net.peer(pid).counters().suspicions > 0)
+      return net.fail("lane_suspicion",
+                      net.name(pid) + " suspected somebody though only datagrams were lost");
   }
 }
 
@@ -169,12 +199,14 @@ ScenarioResult run_scenario(const ScenarioOptions& options) {
   }
   if (!net.failure()) oracle.check_all_ended();
   if (!net.failure()) check_calm(net, storm);
+  if (!net.failure()) check_lanes(net, storm);
   if (!net.failure()) check_statuses(net);
 
   ScenarioResult result;
   result.failure = net.failure();
   result.ended_at = net.now();
   result.turns = net.turns();
+  result.lane_frames = net.lane_frames_taken();
   result.deaths = storm.deaths();
   result.ids = oracle.ids().size();
   for (const EnvelopeId& id : oracle.ids()) {

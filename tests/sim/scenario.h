@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "support/sim_mutations.h"
 #include "support/sim_net.h"
 
 namespace podring::sim {
@@ -19,7 +20,7 @@ enum class Size : std::uint8_t {
 struct ScenarioOptions {
   std::uint64_t number = 1;
   Size size = Size::small;
-  Mutation mutation = Mutation::none;
+  AnyMutation mutation;
   std::function<void(const std::string&)> trace;
 };
 
@@ -32,6 +33,7 @@ struct ScenarioResult {
   std::uint64_t excused = 0;  ///< as many failures at the same moment as make a loss allowed
   std::uint64_t deaths = 0;
   std::uint64_t visits = 0;
+  std::uint64_t lane_frames = 0;  ///< taken by datagram lanes
 };
 
 [[nodiscard]] ScenarioResult run_scenario(const ScenarioOptions& options);

@@ -45,6 +45,7 @@ struct Shared {
   std::atomic<std::uint64_t> excused{0};
   std::atomic<std::uint64_t> deaths{0};
   std::atomic<std::uint64_t> visits{0};
+  std::atomic<std::uint64_t> lane_frames{0};
   std::atomic<std::uint64_t> slowest_us{0};
   std::atomic<std::uint64_t> slowest_number{0};
   std::atomic<std::uint64_t> at_work[kJobsMax];
@@ -70,7 +71,7 @@ void record(Shared& shared, std::uint64_t number, const std::string& text) {
   std::snprintf(shared.failures[slot].text, sizeof shared.failures[slot].text, "%s", text.c_str());
 }
 
-void work(Shared& shared, const Command& command, int job, Mutation mutation) {
+void work(Shared& shared, const Command& command, int job, const AnyMutation& mutation) {
   while (command.keep_going || shared.failed == 0) {
     const std::uint64_t number = shared.next++;
     if (number >= command.from + command.count) return;
@@ -94,6 +95,7 @@ void work(Shared& shared, const Command& command, int job, Mutation mutation) {
     shared.excused += result.excused;
     shared.deaths += result.deaths;
     shared.visits += result.visits;
+    shared.lane_frames += result.lane_frames;
     if (result.failure)
       record(shared, number, result.failure->invariant + ": " + result.failure->text);
   }
@@ -105,7 +107,7 @@ std::string replay(const Command& command, std::uint64_t number) {
          (command.mutation == "none" ? "" : " --mutation " + command.mutation) + " --trace";
 }
 
-int run_many(const Command& command, Mutation mutation) {
+int run_many(const Command& command, const AnyMutation& mutation) {
   void* memory =
       mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) {
@@ -146,7 +148,8 @@ int run_many(const Command& command, Mutation mutation) {
       std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   std::printf(
       "%llu scenarios in %.1f s, %.0f a second on %d jobs; slowest %.0f ms (%llu)\n"
-      "%llu turns, %llu visits, %llu ids, %llu confirmed, %llu excused, %llu deaths\n",
+      "%llu turns, %llu visits, %llu ids, %llu confirmed, %llu excused, %llu deaths, "
+      "%llu frames by lanes\n",
       static_cast<unsigned long long>(shared.done), seconds,
       static_cast<double>(shared.done) / seconds, command.jobs,
       static_cast<double>(shared.slowest_us) / 1000,
@@ -155,7 +158,8 @@ int run_many(const Command& command, Mutation mutation) {
       static_cast<unsigned long long>(shared.ids),
       static_cast<unsigned long long>(shared.confirmed),
       static_cast<unsigned long long>(shared.excused),
-      static_cast<unsigned long long>(shared.deaths));
+      static_cast<unsigned long long>(shared.deaths),
+      static_cast<unsigned long long>(shared.lane_frames));
   const std::uint64_t failed = shared.failed;
   for (std::uint64_t i = 0; i < std::min<std::uint64_t>(failed, kFailuresKept); ++i) {
     std::printf("FAILED %llu: %s\n  replay: %s\n",
@@ -166,7 +170,7 @@ int run_many(const Command& command, Mutation mutation) {
   return failed == 0 ? 0 : 1;
 }
 
-int run_one(const Command& command, Mutation mutation) {
+int run_one(const Command& command, const AnyMutation& mutation) {
   ScenarioOptions options{command.number, command.large ? Size::large : Size::small, mutation, {}};
   if (command.trace) options.trace = [](const std::string& line) { std::puts(line.c_str()); };
   const ScenarioResult result = run_scenario(options);
@@ -214,7 +218,7 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(3, 20'000));
   app.add_option("--mutation", command.mutation, "break the protocol like this");
   CLI11_PARSE(app, argc, argv);
-  const std::optional<Mutation> mutation = mutation_named(command.mutation);
+  const std::optional<AnyMutation> mutation = mutation_named(command.mutation);
   if (!mutation) {
     std::fprintf(stderr, "simulate: --mutation: there is no mutation '%s'; there are:\n",
                  command.mutation.c_str());

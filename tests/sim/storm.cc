@@ -10,9 +10,14 @@ using namespace std::chrono_literals;
 
 }  // namespace
 
-Storm::Storm(std::uint64_t number, Size size, Mutation mutation)
-    : random_(number * 0x9e3779b97f4a7c15ULL + 0x5eed), size_(size), mutation_(mutation) {
+Storm::Storm(std::uint64_t number, Size size, const AnyMutation& mutation)
+    : random_(number * 0x9e3779b97f4a7c15ULL + 0x5eed),
+      size_(size),
+      mutation_(mutation.core),
+      lane_random_(number * 0x9e3779b97f4a7c15ULL + 0x1a7e),
+      lane_mutation_(mutation.lane) {
   statuses_ = number % 2 == 0;
+  lanes_ = number / 2 % 4 == 1;
   const bool large = size == Size::large;
   net_seed_ = random_.next();
   peers_ = static_cast<int>(large ? 8 + below(33) : 2 + below(6));
@@ -58,6 +63,7 @@ Storm::Storm(std::uint64_t number, Size size, Mutation mutation)
   length_ = between(1s, large ? 20s : 15s);
   seeds_ = static_cast<int>(1 + below(large ? 100 : 25));
   faults_ = static_cast<int>(below(large ? 40 : 18));
+  if (lanes_) draw_lanes();
 }
 
 Duration Storm::between(Duration min, Duration max) {
@@ -82,6 +88,8 @@ NetOptions Storm::net_options(std::function<void(const std::string&)> trace) con
   options.names_lag_max = names_lag_max_;
   options.names = true;
   options.statuses = statuses_;
+  options.lanes = lanes_;
+  options.lane_mutation = lane_mutation_;
   options.trace = std::move(trace);
   return options;
 }
@@ -102,6 +110,9 @@ ProcessOptions Storm::process_options(Host host) {
     options.node = "n" + std::to_string(interleaved_ ? host % nodes_ : host / block);
   }
   options.log_delay = log_delay_;
+  options.lane_window = lane_window_;
+  options.datagram_max = datagram_max_;
+  options.datagrams = !mixed_ || lane_random_.below(3) > 0;
   return options;
 }
 
@@ -136,6 +147,7 @@ void Storm::plan(SimNet& net) {
   }
   for (int i = 0; i < seeds_; ++i) plan_seed(net, net.now() + between(0ms, length_));
   for (int i = 0; i < faults_; ++i) after(net, between(0ms, length_), [this, &net] { fault(net); });
+  if (lanes_) plan_lanes(net);
 }
 
 void Storm::after(SimNet& net, Duration delay, std::function<void()> what) {

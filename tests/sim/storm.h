@@ -1,18 +1,20 @@
 // What one number makes of the weather: which ring, which settings, which faults at which moment.
 #pragma once
 
+#include <array>
 #include <string>
 #include <vector>
 
 #include "core/random.h"
 #include "sim/scenario.h"
+#include "support/sim_mutations.h"
 #include "support/sim_net.h"
 
 namespace podring::sim {
 
 class Storm {
  public:
-  Storm(std::uint64_t number, Size size, Mutation mutation);
+  Storm(std::uint64_t number, Size size, const AnyMutation& mutation);
 
   [[nodiscard]] NetOptions net_options(std::function<void(const std::string&)> trace) const;
   /// Starts the ring and plans seeds and faults. `net` must outlive the storm's last fault.
@@ -26,7 +28,13 @@ class Storm {
   /// next `ping`: neither is a fault of the calm.
   [[nodiscard]] Duration aftermath() const;
   [[nodiscard]] Duration calm_pause();
+  /// With lanes it does not fit the smallest datagram.
+  [[nodiscard]] std::string calm_message() const {
+    return lanes_ ? std::string(1300, 'c') : "calm";
+  }
   [[nodiscard]] std::uint64_t deaths() const { return deaths_; }
+  /// Nothing but datagrams suffers: nobody may be suspected.
+  [[nodiscard]] bool only_datagrams() const { return only_datagrams_; }
 
  private:
   [[nodiscard]] std::uint64_t below(std::uint64_t bound) { return random_.below(bound); }
@@ -39,6 +47,11 @@ class Storm {
   void plan_seed(SimNet& net, TimePoint at, Pid where = -1);
   void plan_fault(SimNet& net, TimePoint at);
   void fault(SimNet& net);
+  void draw_lanes();
+  void plan_lanes(SimNet& net);
+  void draw_paths(SimNet& net);
+  void lane_fault(SimNet& net);
+  void spoil_datagrams(SimNet& net, Host from, Host to);
   void late_answers(SimNet& net, Host dialler, Host acceptor);
   void ambush(SimNet& net, Pid pid, const Event& event);
   void die(SimNet& net, std::vector<Pid> victims);
@@ -70,6 +83,13 @@ class Storm {
   Duration log_delay_{};
   int nodes_ = 0;  // 0: each its own
   bool interleaved_ = false;
+  bool lanes_ = false;  // of a number as well, and what belongs to it has draws of its own
+  bool only_datagrams_ = false;
+  SplitMix lane_random_;
+  lane::Mutation lane_mutation_;
+  std::uint32_t lane_window_ = 0;
+  std::uint32_t datagram_max_ = 0;
+  std::uint32_t path_max_ = 0;
   bool statuses_ = false;  // peers tell of themselves; of a number, so that it draws nothing
   bool mixed_ = false;     // settings differ from peer to peer
   bool careful_ = false;   // deaths only one moment after another, fewer than copies at once

@@ -199,6 +199,7 @@ void Storm::heal(SimNet& net) {
   net.set_loss(0, 0);
   net.set_names_lag(1ms);
   net.heal_all();
+  if (lanes_) draw_paths(net);  // a larger one than before, or a smaller one
   for (const Pid pid : net.live()) {
     net.set_service(pid, {}, {});
     if (!net.leaving(pid)) net.set_listed(net.host(pid), true);

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "support/sim_lanes.h"
 #include "support/sim_oracle.h"
 
 namespace podring::sim {
@@ -17,6 +18,7 @@ constexpr int kTicksAtOnceMax = 200;                       // more is a timer th
 SimNet::SimNet(NetOptions options)
     : options_(std::move(options)),
       random_(options_.seed),
+      lane_random_(~options_.seed),
       oracle_(std::make_unique<Oracle>(*this)) {}
 SimNet::~SimNet() = default;
 
@@ -93,6 +95,16 @@ Pid SimNet::start(Host host, ProcessOptions options) {
   if (options_.statuses && options.settings.takes_status)
     fresh.exchange = std::make_unique<StatusExchange>(identity, "sim", now_of(fresh).steady);
   fresh.options = std::move(options);
+  if (options_.lanes && fresh.options.datagrams) {
+    fresh.lanes =
+        std::make_unique<LanesOf>(*this, pid,
+                                  lane::LanesOptions{.port = 1,
+                                                     .datagram_max = fresh.options.datagram_max,
+                                                     .window = fresh.options.lane_window,
+                                                     .seed = lane_random_.next(),
+                                                     .draw_token = [this] { return draw_token(); },
+                                                     .mutation = options_.lane_mutation});
+  }
   by_name_[fresh.name] = pid;
   by_boot_[identity.boot] = pid;
   at_host_[index] = pid;
@@ -122,6 +134,7 @@ void SimNet::gone(Pid pid, Death death) {
   dying.alive = false;
   for (Item& item : dying.inbox) acks_under_way_.give_back(item.ack);
   dying.inbox.clear();
+  dying.lanes.reset();
   dying.unwritten.clear();
   at_host_[static_cast<std::size_t>(dying.host)] = -1;
   host_silent_[static_cast<std::size_t>(dying.host)] = death == Death::host;
@@ -143,6 +156,7 @@ void SimNet::resume(Pid pid) {
   if (!alive(pid) || !paused(pid)) return;
   if (tracing()) say(name(pid) + " goes on");
   process(pid).paused = false;
+  process(pid).awake_since = now_;
   catch_up(pid);
 }
 
@@ -163,6 +177,7 @@ void SimNet::unblock_log(Pid pid) {
 void SimNet::set_service(Pid pid, Duration service, Duration tick_lag_max) {
   process(pid).options.service = service;
   process(pid).options.tick_lag_max = tick_lag_max;
+  process(pid).awake_since = now_;
 }
 
 void SimNet::leave(Pid pid, Duration grace) {
@@ -205,6 +220,7 @@ void SimNet::deliver(Pid pid, Item item) {
   }
   feed(reader, item);
   acks_under_way_.give_back(item.ack);
+  if (reader.lanes) reader.lanes->tick();
   finish_turn(pid);
 }
 
@@ -216,11 +232,16 @@ void SimNet::feed(Process& reader, Item& item) {
       return reader.peer->on_link_connected(now, item.number);
     case Item::Kind::broken:
       std::erase_if(reader.links, [&](const auto& link) { return link.first == item.number; });
+      if (reader.lanes) reader.lanes->lanes().on_link_broken(item.number);
       return reader.peer->on_link_broken(now, item.number);
     case Item::Kind::link_frame:
+      if (reader.lanes) reader.lanes->lanes().on_link_frame(now.steady, item.number, item.bytes);
       return reader.peer->on_link_frame(now, item.number, item.bytes);
     case Item::Kind::route_frame:
+      if (reader.lanes) reader.lanes->on_route_frame_of_stream(item);
       return reader.peer->on_route_frame(now, item.number, item.from, item.bytes);
+    case Item::Kind::datagram:
+      return reader.lanes->read(item.bytes);
   }
 }
 
@@ -235,6 +256,7 @@ void SimNet::catch_up(Pid pid) {
     feed(reader, item);
     acks_under_way_.give_back(item.ack);
   }
+  if (reader.lanes) reader.lanes->tick();
   if (std::exchange(reader.tick_due, false)) reader.peer->on_tick(now_of(reader));
   finish_turn(pid);
 }
@@ -247,13 +269,15 @@ void SimNet::on_tick(Pid pid) {
     ticking.tick_due = true;
     return;
   }
-  if (ticking.peer->next_deadline() > now_ + ticking.offset) return finish_turn(pid);
+  if (ticking.lanes) ticking.lanes->tick();
+  const bool core_due = ticking.peer->next_deadline() <= now_ + ticking.offset;
+  if (!core_due && !ticking.lanes) return finish_turn(pid);
   ticking.ticks_at_once = ticking.last_tick == now_ ? ticking.ticks_at_once + 1 : 0;
   ticking.last_tick = now_;
   if (ticking.ticks_at_once > kTicksAtOnceMax) {
     return fail("spin", ticking.name + " has a deadline that is always now");
   }
-  ticking.peer->on_tick(now_of(ticking));
+  if (core_due) ticking.peer->on_tick(now_of(ticking));
   finish_turn(pid);
 }
 
@@ -273,6 +297,7 @@ void SimNet::finish_turn(Pid pid) {
     }
     if (!more) break;
   }
+  if (actor.lanes) actor.lanes->write();
   if (options_.check_peers) actor.peer->check_invariants();
   oracle_->after_turn(pid);
   if (actor.leaving && actor.alive && actor.peer->may_exit(now_of(actor))) return exit(pid);
@@ -282,6 +307,7 @@ void SimNet::finish_turn(Pid pid) {
   }
   TimePoint deadline = actor.peer->next_deadline();
   if (actor.exchange) deadline = std::min(deadline, actor.exchange->next_deadline());
+  if (actor.lanes) deadline = std::min(deadline, actor.lanes->next_deadline());
   TimePoint due = std::max(deadline - actor.offset, now_);
   if (actor.options.tick_lag_max > Duration::zero()) {
     due += Duration{static_cast<Duration::rep>(
@@ -355,6 +381,8 @@ void SimNet::carry_out(Plan& plan) {
       return arrival(plan.a, true);
     case Plan::Kind::datagram:
       return arrive_datagram(plan);
+    case Plan::Kind::packet:
+      return arrive_packet(plan);
     case Plan::Kind::tick:
       return on_tick(pid);
     case Plan::Kind::wake:

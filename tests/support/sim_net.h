@@ -14,12 +14,14 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "core/codec.h"
 #include "core/peer.h"
 #include "core/random.h"
 #include "core/status_exchange.h"
+#include "lane/lane.h"
 #include "support/sim_events.h"
 
 namespace podring::sim {
@@ -41,7 +43,13 @@ struct Way {
   bool cut = false;             ///< stream: frames wait until it heals; datagram: they are lost
   std::uint32_t loss_pm = 0;    ///< per mille, datagram only
   std::uint32_t double_pm = 0;  ///< per mille, datagram only
-  Duration extra{};             ///< added to each delay
+  Duration extra{};             ///< added to each delay; not to lanes' datagrams
+  // What only datagrams of lanes meet; loss and doubling as above.
+  bool datagrams_cut = false;      ///< they are lost, and the stream goes on
+  std::uint32_t forge_pm = 0;      ///< per mille: a stranger sends one as well
+  std::uint32_t damage_pm = 0;     ///< per mille: arrives damaged, if that can be seen, or not
+  std::uint32_t datagram_max = 0;  ///< bytes; larger ones vanish; 0: none does
+  Duration datagram_spread{};      ///< added at most to each delay, so that they are overtaken
 };
 
 struct NetOptions {
@@ -52,6 +60,8 @@ struct NetOptions {
   std::uint32_t loss_pm = 0;
   std::uint32_t double_pm = 0;
   Duration names_lag_max{};  ///< an answer is as old as this at most, drawn for each answer
+  bool lanes = false;        ///< with Lane::stream: datagram lanes beside the connections
+  lane::Mutation lane_mutation = lane::Mutation::none;
   bool names = false;        ///< peers ask the simulated DNS; off: tests answer by hand
   bool statuses = false;     ///< peers tell everybody about themselves, where their settings allow
   bool check_peers = true;   ///< Peer::check_invariants() after every turn
@@ -66,6 +76,9 @@ struct ProcessOptions {
   Duration service{};       ///< a turn takes this long; what comes meanwhile waits (slow peer)
   Duration tick_lag_max{};  ///< timers fire this late at most
   Duration log_delay{};     ///< from writing a line to on_logged()
+  bool datagrams = true;    ///< it has lanes where NetOptions::lanes is set
+  std::uint32_t lane_window = 256 * 1024;  ///< bytes; of each of its lanes
+  std::uint32_t datagram_max = 8952;       ///< bytes that it takes
 };
 
 /// What a filter does with a frame that is being sent.
@@ -83,6 +96,15 @@ struct Failure {
 };
 
 class Oracle;
+
+/// Frames that one direction of a connection's lane has taken, by hash.
+struct LaneFrames {
+  std::unordered_multiset<std::uint64_t> to_come;  ///< not arrived, handed back or not
+  std::unordered_multiset<std::uint64_t> open;     ///< neither arrived nor handed back
+};
+struct TokenLess {
+  bool operator()(const LaneToken& a, const LaneToken& b) const { return a.bytes < b.bytes; }
+};
 
 class SimNet {
  public:
@@ -160,6 +182,14 @@ class SimNet {
   [[nodiscard]] std::vector<Pid> live() const;
   /// The stream lane: a connection that `dialler` opened to `acceptor` is whole at both ends.
   [[nodiscard]] bool connected(Pid dialler, Pid acceptor) const;
+  /// The datagram lane to an address; nullopt: there is none.
+  [[nodiscard]] std::optional<lane::LaneFigures> lane(Pid pid, Address to) const;
+  [[nodiscard]] std::string describe_lanes() const;
+  [[nodiscard]] bool has_lanes(Pid pid) const { return process(pid).lanes != nullptr; }
+  /// Frames that lanes have taken, since the beginning.
+  [[nodiscard]] std::uint64_t lane_frames_taken() const { return lane_frames_taken_; }
+  /// Frames that lanes of living sessions have taken, and that neither arrived nor came back.
+  [[nodiscard]] std::size_t lane_frames_open() const;
   [[nodiscard]] Oracle& oracle() { return *oracle_; }
   [[nodiscard]] const Oracle& oracle() const { return *oracle_; }
   [[nodiscard]] const NetOptions& options() const { return options_; }
@@ -175,15 +205,18 @@ class SimNet {
   [[nodiscard]] bool tracing() const { return static_cast<bool>(options_.trace); }
 
  private:
+  class LanesOf;
   struct Item {  // what waits to be read by a process
-    enum class Kind : std::uint8_t { connected, broken, link_frame, route_frame } kind{};
+    enum class Kind : std::uint8_t { connected, broken, link_frame, route_frame, datagram } kind{};
     std::uint32_t number = 0;  // link or route
     Address from{};
     Bytes bytes{};
     std::uint64_t ack = Outstanding::kNone;
+    std::shared_ptr<void> hold{};  // as `ack`, for a datagram of a lane and its doubles
   };
   struct Process {
     std::unique_ptr<Peer> peer;
+    std::unique_ptr<LanesOf> lanes;
     std::unique_ptr<StatusExchange> exchange;
     ProcessOptions options;
     std::string name;
@@ -191,6 +224,7 @@ class SimNet {
     Duration offset{};  // of its own steady clock
     bool alive = true;
     bool paused = false;
+    TimePoint awake_since{};
     bool leaving = false;
     bool log_blocked = false;
     bool tick_due = false;  // a timer went off while paused or busy
@@ -224,6 +258,8 @@ class SimNet {
     bool open = true;  // at the dialler's end
     Wire out;          // to the acceptor
     Wire back;
+    LaneFrames out_frames;
+    LaneFrames back_frames;
   };
   struct Plan {  // an event to come
     enum class Kind : std::uint8_t {
@@ -231,6 +267,7 @@ class SimNet {
       arrival_out,
       arrival_back,
       datagram,
+      packet,  // a datagram of a lane
       tick,
       wake,
       names,
@@ -281,12 +318,22 @@ class SimNet {
   void send_datagram(Host from, Host to, bool to_dialler, Bytes bytes);
   void arrive_datagram(Plan& plan);
   [[nodiscard]] bool find_connection(Process& reader, Item& item);
+  [[nodiscard]] static const std::uint32_t* connection_of(const Process& owner,
+                                                          std::uint32_t number, bool to_dialler);
   void enqueue(std::uint32_t connection, bool back, Item item);
   void arrival(std::uint32_t connection, bool back);
   void close_connections_of(Pid pid, Death death);
   void drop_queue(Wire& wire);
   [[nodiscard]] Duration delay(Host from, Host to);
   [[nodiscard]] const Way& way_of(Host from, Host to) const;
+
+  // sim_lanes.cc: datagrams of lanes
+  [[nodiscard]] LaneToken draw_token();
+  [[nodiscard]] std::shared_ptr<void> hold_ack();
+  void send_packet(Host from, Host to, const Bytes& bytes, const std::shared_ptr<void>& ack);
+  [[nodiscard]] Bytes forged(const Bytes& bytes);
+  [[nodiscard]] std::optional<Bytes> damaged(Bytes bytes);
+  void arrive_packet(Plan& plan);
 
   // sim_names.cc: DNS
   void ask_names(Pid pid);
@@ -297,9 +344,15 @@ class SimNet {
   void trace_frame(Pid from, Host to, bool to_dialler, const Bytes& bytes, const char* verb);
 
   NetOptions options_;
+  static constexpr std::size_t kSocketWindows = 4;  // of a lane, fit into a socket's buffer
+
   SplitMix random_;
+  SplitMix lane_random_;
   TimePoint now_{};
   std::uint64_t turns_ = 0;
+  std::uint64_t lane_frames_taken_ = 0;
+  Outstanding acks_under_way_;                   // outlives what holds its numbers
+  std::map<LaneToken, bool, TokenLess> tokens_;  // drawn; true: a datagram arrived with it
   EventHeap<Plan> plans_;
   std::deque<Process> processes_;
   std::vector<Connection> connections_;
@@ -311,7 +364,6 @@ class SimNet {
   std::map<std::string, Pid> by_name_;
   std::map<BootId, Pid> by_boot_;
   std::deque<HeldFrame> held_frames_;
-  Outstanding acks_under_way_;
   AnyFrame scratch_;
   std::optional<Failure> failure_;
   std::unique_ptr<Oracle> oracle_;

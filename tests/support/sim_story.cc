@@ -21,7 +21,7 @@ NetOptions net_options(const StoryOptions& options) {
 
 Story::Story(StoryOptions options) : net(net_options(options)), options_(std::move(options)) {
   if (const char* name = std::getenv("PODRING_MUTATION"); name != nullptr) {
-    if (const auto mutation = mutation_named(name)) options_.settings.mutation = *mutation;
+    if (const auto mutation = mutation_named(name)) options_.settings.mutation = mutation->core;
   }
   net.filter = [this](const FrameInfo& info) { return judge(info); };
   net.on_event = [this](Pid pid, const Event& event) { watch(pid, event); };

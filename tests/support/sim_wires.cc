@@ -1,6 +1,7 @@
 // Links: connections of the stream lane, datagrams of the other one, and what can go wrong on them.
 #include <utility>
 
+#include "support/sim_lanes.h"
 #include "support/sim_net.h"
 #include "support/sim_oracle.h"
 
@@ -71,9 +72,12 @@ void SimNet::heal_all() {
 // ---------------------------------------------------------------------
 
 void SimNet::act(Pid pid, Action& action) {
+  LanesOf* lanes = process(pid).lanes.get();
   if (auto* send = std::get_if<SendLink>(&action)) {
+    if (lanes != nullptr && lanes->take(send->link, false, send->frame)) return;
     transmit(pid, send->link, false, std::move(send->frame), true);
   } else if (auto* answer = std::get_if<SendRoute>(&action)) {
+    if (lanes != nullptr && lanes->take(answer->route, true, answer->frame)) return;
     transmit(pid, answer->route, true, std::move(answer->frame), true);
   } else if (const auto* wanted = std::get_if<Dial>(&action)) {
     dial(pid, wanted->link, wanted->to);
@@ -85,6 +89,7 @@ void SimNet::act(Pid pid, Action& action) {
 void SimNet::dial(Pid pid, LinkId link, Address to) {
   Process& dialler = process(pid);
   const Host to_host = host_of(to);
+  if (dialler.lanes) dialler.lanes->lanes().dial(now_of(dialler).steady, link, to);
   const auto index = static_cast<std::uint32_t>(connections_.size());
   if (tracing()) say(dialler.name + " dials " + host_name(to_host));
   if (options_.lane == Lane::datagram) {
@@ -132,10 +137,12 @@ void SimNet::hang_up(Pid pid, LinkId link) {
   if (found == dialler.links.end()) return;
   const std::uint32_t index = found->second;
   dialler.links.erase(found);
+  if (dialler.lanes) dialler.lanes->lanes().hang_up(link);
   if (options_.lane == Lane::datagram) return;
   // What waits to be read on it is dropped.
   std::erase_if(dialler.inbox, [&](const Item& item) {
-    const bool its = item.kind != Item::Kind::route_frame && item.number == link;
+    const bool its = item.kind != Item::Kind::route_frame && item.kind != Item::Kind::datagram &&
+                     item.number == link;
     if (its) acks_under_way_.give_back(item.ack);
     return its;
   });
@@ -150,19 +157,23 @@ void SimNet::hang_up(Pid pid, LinkId link) {
 // ---- sending
 // --------------------------------------------------------------------------------------
 
+/// The index of the connection, or on the datagram lane the host; nullptr: it is gone.
+const std::uint32_t* SimNet::connection_of(const Process& owner, std::uint32_t number,
+                                           bool to_dialler) {
+  if (to_dialler) {
+    const auto found = owner.routes.find(number);
+    return found == owner.routes.end() ? nullptr : &found->second;
+  }
+  const auto found = std::find_if(owner.links.begin(), owner.links.end(),
+                                  [&](const auto& open) { return open.first == number; });
+  return found == owner.links.end() ? nullptr : &found->second;
+}
+
 void SimNet::transmit(Pid pid, std::uint32_t number, bool to_dialler, Bytes bytes, bool filtered) {
   Process& sender = process(pid);
-  std::uint32_t where = 0;
-  if (to_dialler) {
-    const auto found = sender.routes.find(number);
-    if (found == sender.routes.end()) return;
-    where = found->second;
-  } else {
-    const auto found = std::find_if(sender.links.begin(), sender.links.end(),
-                                    [&](const auto& open) { return open.first == number; });
-    if (found == sender.links.end()) return;
-    where = found->second;
-  }
+  const std::uint32_t* found = connection_of(sender, number, to_dialler);
+  if (found == nullptr) return;
+  const std::uint32_t where = *found;
   const bool datagram = options_.lane == Lane::datagram;
   const Host to = datagram     ? static_cast<Host>(where)
                   : to_dialler ? connections_[where].from
