@@ -136,8 +136,10 @@ void Oracle::check_beliefs(EnvelopeId id, const IdState& state) {
 }
 
 void Oracle::evaluate() {
+  // An ack that is lost with its datagram comes back to the lane that took it, and is said again.
   const bool quiet = net_.options().lane == Lane::stream &&
-                     net_.acks_under_way().oldest() == net_.acks_under_way().next();
+                     net_.acks_under_way().oldest() == net_.acks_under_way().next() &&
+                     net_.lane_frames_open() == 0;
   for (std::size_t i = 0; i < repairing_.size();) {
     const EnvelopeId id = repairing_[i];
     IdState& state = ids_.at(id);
