@@ -210,6 +210,10 @@ void check_together(const Config& config, std::vector<std::string>& errors,
                        " has no dot; it is asked for as it is, without search domains. A service "
                        "in Kubernetes is NAME.NAMESPACE.svc.cluster.local");
   }
+  if (config.ring_key && config.lanes == Lanes::zmq) {
+    warnings.push_back(
+        "--ring-key-file seals datagrams alone, and --lanes is zmq: nothing is sealed");
+  }
   if (config.copies_on == CopiesOn::nodes && config.node.empty()) {
     warnings.push_back(
         "--copies-on is nodes, but --node is not given: this peer counts as a node "

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/types.h"
+#include "lane/seal.h"
 #include "net/dns_server.h"
 #include "observe/logger.h"
 #include "terminal/completion.h"
@@ -44,6 +45,8 @@ struct Config {
   std::uint16_t http_port = 8080;
   std::uint16_t admin_port = 8081;
   Lanes lanes = Lanes::zmq;
+  std::string ring_key_file;              ///< where `ring_key` was read
+  std::optional<lane::RingKey> ring_key;  ///< seals datagrams; nullopt: plain
   // Rules for seeds taken here.
   std::uint8_t copies = 2;
   CopiesOn copies_on = CopiesOn::peers;

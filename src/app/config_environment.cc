@@ -7,10 +7,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <fstream>
 #include <memory>
 #include <random>
+#include <system_error>
 
 #include "app/config_flags.h"
 #include "app/config_parse.h"
@@ -166,6 +169,25 @@ std::string choose_address(const Host& host, Config& config, std::string& made_o
   config.address = candidates.front().address;
   made_of = "of " + candidates.front().interface;
   return {};
+}
+
+std::string read_ring_key(const std::string& file, std::optional<lane::RingKey>& key) {
+  constexpr std::size_t kReadMax = 4096;  // a key has 64 bytes; white space around it is taken
+  std::string text(kReadMax + 1, '\0');
+  errno = 0;
+  std::ifstream input{file, std::ios::binary};
+  if (input.is_open()) {
+    errno = 0;
+    input.read(text.data(), static_cast<std::streamsize>(text.size()));
+  }
+  if (!input.is_open() || errno != 0) {
+    return "cannot be read: " + std::system_category().message(errno);
+  }
+  text.resize(static_cast<std::size_t>(input.gcount()));
+  key = lane::RingKey::parse(text);
+  if (key) return {};
+  return "must be a file with 64 hexadecimal digits and nothing else; openssl rand -hex 32 makes "
+         "such a key";
 }
 
 Host read_host() {

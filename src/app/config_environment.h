@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,9 @@ using EnvironmentValues = std::map<std::string, std::string, std::less<>>;
 
 /// The PODRING_* variables that Kubernetes sets beside a Service whose name begins with `podring`.
 [[nodiscard]] std::vector<std::string> service_links(const std::vector<std::string>& environment);
+
+/// Sets `key` to the one that the file holds. Returns what is wrong with it, to go after "but ".
+[[nodiscard]] std::string read_ring_key(const std::string& file, std::optional<lane::RingKey>& key);
 
 /// Sets config.address to the one address of the host that it can be, and `made_of` to what made it
 /// that one. Returns a sentence when there is none or more than one.

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "app/config_environment.h"
 #include "app/config_parse.h"
 #include "core/codec.h"
 #include "core/envelope.h"
@@ -258,6 +259,16 @@ std::vector<Flag> make_flags() {
       {"lanes", "", ports,
        "zmq; udp: datagrams at the same port as well; auto: the same where that port can be had"},
       {{"zmq", Lanes::zmq}, {"udp", Lanes::udp}, {"auto", Lanes::auto_}}, &Config::lanes));
+
+  flags.push_back({"ring-key-file", "FILE", ports,
+                   "seals the ring's datagrams with the key in it, 64 hexadecimal digits; the same "
+                   "for all peers",
+                   "(none)", true,
+                   [](std::string_view text, Config& config) {
+                     config.ring_key_file = text;
+                     return read_ring_key(config.ring_key_file, config.ring_key);
+                   },
+                   [](const Config& config) { return config.ring_key_file; }});
 
   flags.push_back(number(
       {"copies", "N", delivery, "how many peers or nodes hold a message before it is called safe"},

@@ -60,7 +60,8 @@ std::optional<LaneOptions> lanes_of(const Config& config, std::uint64_t seed) {
   return LaneOptions{.bind = config.bind,
                      .port = config.port,
                      .required = config.lanes == Lanes::udp,
-                     .seed = seed};
+                     .seed = seed,
+                     .key = config.ring_key};
 }
 
 std::string signal_name(int signal) { return signal == SIGINT ? "SIGINT" : "SIGTERM"; }
@@ -252,7 +253,7 @@ void Node::tell_lanes() {
     changed_ = true;
     tell(observe::LaneChanged{
         change.peer, change.outgoing, change.figures.state == lane::LaneState::open,
-        change.figures.round_trip, change.figures.sent, change.figures.sent_lost});
+        change.figures.round_trip, change.figures.sent, change.figures.sent_lost, change.trouble});
   }
 }
 

@@ -5,6 +5,7 @@ find_package(Threads REQUIRED)
 
 pkg_check_modules(zmq REQUIRED IMPORTED_TARGET libzmq>=4.3.4)
 pkg_check_modules(cares REQUIRED IMPORTED_TARGET libcares>=1.18.1)
+pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium>=1.0.18)
 find_package(Poco 1.11 REQUIRED COMPONENTS Foundation Net Util JSON)
 find_package(CLI11 REQUIRED)
 find_package(prometheus-cpp REQUIRED COMPONENTS core)

@@ -35,12 +35,18 @@ void read_identity(Reader& in, Identity& identity) {
 std::optional<LaneOffer> read_lane(ByteView value) {
   Reader in{value};
   LaneOffer offer;
-  if (in.array() != 5) return std::nullopt;
+  const std::size_t size = in.array();
+  if (size != 5 && size != 6) return std::nullopt;
   offer.port = in.uint_up_to<std::uint16_t>(UINT16_MAX);
   offer.lane = in.uint_up_to<std::uint32_t>(UINT32_MAX);
   const ByteView token = in.bin();
   offer.datagram_max = in.uint_up_to<std::uint32_t>(kDatagramLimit);
   offer.window = in.uint_up_to<std::uint32_t>(UINT32_MAX);
+  if (size == 6) {
+    const ByteView key = in.bin();
+    if (key.size() != sizeof(RingKeyId::bytes)) return std::nullopt;
+    std::memcpy(offer.key.emplace().bytes.data(), key.data(), key.size());
+  }
   if (!in.at_end() || offer.port == 0 || token.size() != offer.token.bytes.size() ||
       offer.datagram_max < kDatagramBase || offer.window < kDatagramBase) {
     return std::nullopt;
@@ -324,13 +330,15 @@ Bytes write_frame(FrameHeader header, const HelloFrame& frame) {
     }
     if (!frame.lane) return;
     pack_str(out, kLaneKey);
-    out.pack_array(5);
+    out.pack_array(frame.lane->key ? 6 : 5);
     out.pack(frame.lane->port);
     out.pack(frame.lane->lane);
     const auto& token = frame.lane->token.bytes;
     pack_bin(out, {reinterpret_cast<const char*>(token.data()), token.size()});
     out.pack(frame.lane->datagram_max);
     out.pack(frame.lane->window);
+    if (const auto& key = frame.lane->key)
+      pack_bin(out, {reinterpret_cast<const char*>(key->bytes.data()), key->bytes.size()});
   };
   const auto body = [&frame](Packer& out) {
     out.pack(frame.answer);

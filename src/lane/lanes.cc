@@ -9,6 +9,15 @@ namespace {
 
 constexpr Duration kForgetEvery = std::chrono::seconds{1};
 
+std::string in_words(const std::optional<RingKeyId>& key) {
+  if (!key) return "no ring key";
+  std::string text = "ring key ";
+  for (const unsigned char byte : key->bytes) {
+    for (const int shift : {4, 0}) text += "0123456789abcdef"[(byte >> shift) & 0xf];
+  }
+  return text;
+}
+
 }  // namespace
 
 // ---- lanes and what they belong to
@@ -26,8 +35,10 @@ Lanes::Entry& Lanes::add(TimePoint now, bool outgoing, std::uint32_t id, Address
   entry.id = id;
   entry.peer = peer;
   entry.heard = now;
-  entry.own = {options_.port, number, options_.draw_token(), options_.datagram_max,
-               options_.window};
+  entry.own = {
+      options_.port,         number,
+      options_.draw_token(), options_.datagram_max,
+      options_.window,       options_.key ? std::optional{options_.key->id()} : std::nullopt};
   (outgoing ? links_ : routes_)[id] = number;
   return entry;
 }
@@ -43,7 +54,17 @@ void Lanes::remove(Numbers& ids, std::uint32_t id) {
 
 /// The other side's offer is known: probes begin.
 void Lanes::open(TimePoint now, Entry& entry, const LaneOffer& offer) {
-  if (entry.lane) return;  // the same hello again
+  if (entry.lane || entry.refused) return;  // the same hello again
+  if (offer.key != entry.own.key) {
+    entry.refused = true;
+    changes_.push_back(
+        {entry.peer,
+         entry.outgoing,
+         {},
+         "this side has " + in_words(entry.own.key) + ", the other " + in_words(offer.key)});
+    return;
+  }
+  if (options_.key) entry.seal.emplace(*options_.key, entry.own.token, offer.token);
   entry.port = offer.port;
   entry.lane.emplace(now, offer, options_.datagram_max, seeds_.next(), options_.mutation);
 }
@@ -120,14 +141,24 @@ void Lanes::on_route_frame(TimePoint now, RouteId route, Address from, ByteView 
 // ---- datagrams and time
 // ------------------------------------------------------------------------------------
 
+/// The payload of a datagram from the other side of this lane; nullopt: somebody else's.
+std::optional<ByteView> Lanes::authenticated(Entry& entry, const Header& header,
+                                             ByteView datagram) {
+  if (!entry.lane || header.sealed != entry.seal.has_value()) return std::nullopt;
+  if (entry.seal) return entry.seal->open(datagram);
+  if (header.token != entry.own.token && options_.mutation != Mutation::any_token)
+    return std::nullopt;
+  return datagram.substr(kHeaderBytes);
+}
+
 bool Lanes::on_datagram(TimePoint now, ByteView datagram, LanesSink& sink) {
   const auto header = read_header(datagram);
   const auto found = header ? entries_.find(header->lane) : entries_.end();
-  if (found == entries_.end() || !found->second.lane) return false;
+  if (found == entries_.end()) return false;
   Entry& entry = found->second;
-  if ((header->token != entry.own.token && options_.mutation != Mutation::any_token) ||
-      (!read_payload(datagram.substr(kHeaderBytes), payload_) &&
-       (options_.mutation != Mutation::damaged_taken || payload_.frames.empty())))
+  const auto payload = authenticated(entry, *header, datagram);
+  if (!payload || (!read_payload(*payload, payload_) &&
+                   (options_.mutation != Mutation::damaged_taken || payload_.frames.empty())))
     return false;
   if (!entry.lane->fresh(now, header->number, payload_.ack_eliciting)) return true;
   if (!entry.lane->on_payload(now, payload_)) return false;
@@ -168,14 +199,17 @@ void Lanes::tell(Entry& entry, LanesSink& sink) {
   entry.frame_max_told = frame_max;
   const LaneFigures figures = entry.lane->figures();
   if (std::exchange(entry.state_told, figures.state) != figures.state)
-    changes_.push_back({entry.peer, entry.outgoing, figures});
+    changes_.push_back({entry.peer, entry.outgoing, figures, {}});
 }
 
 void Lanes::write(TimePoint now, const Out& out) {
   wanted_.clear();  // what the core has not answered in this turn it never will
   for (auto& [number, entry] : entries_) {
     if (!entry.lane) continue;
-    while (entry.lane->write(now, datagram_)) out(entry.peer, entry.port, datagram_);
+    while (entry.lane->write(now, datagram_)) {
+      if (entry.seal) entry.seal->close(datagram_);
+      out(entry.peer, entry.port, datagram_);
+    }
   }
 }
 
@@ -202,7 +236,7 @@ std::optional<LaneFigures> Lanes::figures(Address peer, bool outgoing) const {
 std::vector<LaneChange> Lanes::all() const {
   std::vector<LaneChange> lanes;
   for (const auto& [number, entry] : entries_) {
-    if (entry.lane) lanes.push_back({entry.peer, entry.outgoing, entry.lane->figures()});
+    if (entry.lane) lanes.push_back({entry.peer, entry.outgoing, entry.lane->figures(), {}});
   }
   return lanes;
 }

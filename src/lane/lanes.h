@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "core/peer.h"
 #include "core/random.h"
 #include "lane/lane.h"
+#include "lane/seal.h"
 
 namespace podring::lane {
 
@@ -40,14 +42,16 @@ struct LanesOptions {
   std::uint32_t window = 0;  ///< bytes that may be under way here on each lane; >= kDatagramBase
   std::uint64_t seed = 1;    ///< of the numbers in probes
   std::function<LaneToken()> draw_token;  ///< 128 bits that nobody can guess
+  std::optional<RingKey> key{};           ///< seals every datagram; nullopt: plain
   Mutation mutation = Mutation::none;
 };
 
-/// One lane: as it is, or as it was when it opened or failed.
+/// One lane has opened or failed, or there will be none.
 struct LaneChange {
   Address peer;
   bool outgoing = true;
   LaneFigures figures;
+  std::string trouble;  ///< why there is none: the two sides' ring keys; otherwise empty
 };
 
 class Lanes {
@@ -92,7 +96,9 @@ class Lanes {
     std::uint64_t session = 0;  // incoming
     std::uint16_t port = 0;     // the other's
     LaneOffer own;
-    std::optional<Lane> lane;  // none until the other side's offer is known
+    std::optional<Lane> lane;  // none until the other side's offer is known, or when keys differ
+    std::optional<Seal> seal;  // with the lane, when there is a key
+    bool refused = false;      // keys differ
     std::size_t frame_max_told = 0;
     LaneState state_told = LaneState::probing;
     TimePoint heard;  // incoming: any frame
@@ -108,6 +114,8 @@ class Lanes {
   Entry& add(TimePoint now, bool outgoing, std::uint32_t id, Address peer);
   void remove(Numbers& ids, std::uint32_t id);
   void open(TimePoint now, Entry& entry, const LaneOffer& offer);
+  [[nodiscard]] std::optional<ByteView> authenticated(Entry& entry, const Header& header,
+                                                      ByteView datagram);
   [[nodiscard]] bool offer_in(Bytes& hello, const LaneOffer& offer);
   void tell(Entry& entry, LanesSink& sink);
   void forget_silent(TimePoint now);

@@ -9,7 +9,9 @@ namespace podring::lane {
 namespace {
 
 constexpr unsigned char kMagic[2] = {'p', 'd'};
-constexpr unsigned char kVersion = 1;
+constexpr std::size_t kVersionAt = sizeof kMagic;
+constexpr unsigned char kPlain = 1;
+constexpr unsigned char kSealed = 2;
 constexpr std::size_t kProbesMax = 16;  // of each kind in one datagram
 enum Chunk : unsigned char { padding = 0, ack = 1, probe = 2, answer = 3, frame = 4 };
 
@@ -75,8 +77,11 @@ bool read_number(Cursor& in, std::vector<std::uint64_t>& numbers) {
 std::optional<Header> read_header(ByteView datagram) {
   if (datagram.size() < kHeaderBytes || std::memcmp(datagram.data(), kMagic, sizeof kMagic) != 0)
     return std::nullopt;
-  if (static_cast<unsigned char>(datagram[2]) != kVersion || datagram[3] != 0) return std::nullopt;
+  const auto version = static_cast<unsigned char>(datagram[kVersionAt]);
+  if ((version != kPlain && version != kSealed) || datagram[kVersionAt + 1] != 0)
+    return std::nullopt;
   Header header;
+  header.sealed = version == kSealed;
   Cursor in{datagram.substr(4)};
   ByteView token;
   if (!in.take(header.lane) || !in.take(header.token.bytes.size(), token) ||
@@ -125,12 +130,14 @@ bool read_payload(ByteView bytes, Payload& payload) {
 
 void write_header(Bytes& out, const Header& header) {
   out.append(reinterpret_cast<const char*>(kMagic), sizeof kMagic);
-  out.push_back(static_cast<char>(kVersion));
+  out.push_back(static_cast<char>(header.sealed ? kSealed : kPlain));
   out.push_back(0);
   put(out, header.lane);
   out.append(reinterpret_cast<const char*>(header.token.bytes.data()), header.token.bytes.size());
   put(out, header.number);
 }
+
+void mark_sealed(Bytes& datagram) { datagram[kVersionAt] = static_cast<char>(kSealed); }
 
 void write_ack(Bytes& out, Duration delay, const std::vector<PacketRange>& ranges) {
   const std::size_t count = std::min(ranges.size(), kAckRangesMax);

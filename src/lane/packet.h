@@ -15,6 +15,10 @@
 namespace podring::lane {
 
 inline constexpr std::size_t kHeaderBytes = 32;
+// Of the header: a token, or the proof of a sealed datagram.
+inline constexpr std::size_t kProofAt = 8;
+inline constexpr std::size_t kProofBytes = 16;
+inline constexpr std::size_t kNumberBytes = 8;    ///< at the header's end
 inline constexpr std::size_t kFrameOverhead = 3;  ///< type and length in front of each frame
 inline constexpr std::size_t kAckRangesMax = 16;
 /// Of an ack chunk; what is beyond kAckRangesMax is not written.
@@ -25,8 +29,9 @@ inline constexpr std::size_t kAckRangesMax = 16;
 /// In front of every datagram, in plain text.
 struct Header {
   std::uint32_t lane = 0;  ///< the receiver's number
-  LaneToken token;
+  LaneToken token;         ///< the receiver's; of a sealed datagram the proof
   std::uint64_t number = 0;
+  bool sealed = false;
 };
 /// nullopt: not a datagram of a lane, or of a version that is not spoken here.
 [[nodiscard]] std::optional<Header> read_header(ByteView datagram);
@@ -54,6 +59,7 @@ struct Payload {
 
 /// Appends to `out`, which begins with the header.
 void write_header(Bytes& out, const Header& header);
+void mark_sealed(Bytes& datagram);  ///< in the header; seal.h does the rest
 void write_ack(Bytes& out, Duration delay, const std::vector<PacketRange>& ranges);
 void write_probe(Bytes& out, std::uint64_t challenge);
 void write_answer(Bytes& out, std::uint64_t challenge);

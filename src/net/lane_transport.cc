@@ -45,7 +45,8 @@ LaneTransport::LaneTransport(Loop& loop, Transport& stream,
                                     .datagram_max = options->datagram_max,
                                     .window = static_cast<std::uint32_t>(window),
                                     .seed = options->seed,
-                                    .draw_token = draw_token});
+                                    .draw_token = draw_token,
+                                    .key = options->key});
   loop_.watch(socket_->fd(), EPOLLIN, [this](std::uint32_t) { readable_ = true; });
 }
 

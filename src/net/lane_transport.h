@@ -29,6 +29,7 @@ struct LaneOptions {
   bool required = true;               ///< false: no port, no datagrams
   std::uint32_t datagram_max = 8952;  ///< taken here; what is sent depends on the path as well
   std::uint64_t seed = 1;             ///< of the numbers in probes
+  std::optional<lane::RingKey> key;   ///< seals every datagram
 };
 
 class LaneTransport final : private TransportSink {

@@ -287,6 +287,7 @@ void write_fields(Fields& out, const LaneChanged& event) {
   if (event.round_trip) out.number("round_trip_us", micros_of(*event.round_trip));
   out.number("sent", event.sent);
   out.number("lost", event.lost);
+  if (!event.detail.empty()) out.text("detail", event.detail);
 }
 template <typename Fields>
 void write_fields(Fields& out, const Warned& event) {

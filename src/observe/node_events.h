@@ -73,6 +73,7 @@ struct LaneChanged {
   std::optional<Duration> round_trip;
   std::uint64_t sent = 0;  ///< datagrams that wanted an ack
   std::uint64_t lost = 0;  ///< of them
+  std::string detail;      ///< why it never opens; empty: it has or had
 };
 struct Warned {  ///< for the operator: what is odd and what to change
   std::string detail;

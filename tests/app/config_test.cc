@@ -3,6 +3,8 @@
 #include "app/config.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 
 #include "app/config_flags.h"
 #include "app/config_parse.h"
@@ -40,6 +42,26 @@ podring::ConfigEntry entry(const LoadedConfig& loaded, const std::string& name) 
   FAIL("no entry " << name);
   return {};
 }
+
+constexpr const char* kKeyText =
+    "000102030405060708090a0b0c0d0e0f101112131415161718191A1B1C1D1E1F\n";
+
+/// A file of this text, gone with the object.
+class TextFile {
+ public:
+  explicit TextFile(const std::string& text)
+      : path_{std::filesystem::temp_directory_path() /
+              ("podring-config-" + podring::read_host().uid)} {
+    std::ofstream{path_} << text;
+  }
+  TextFile(const TextFile&) = delete;
+  TextFile& operator=(const TextFile&) = delete;
+  ~TextFile() { std::filesystem::remove(path_); }
+  [[nodiscard]] std::string path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
 
 }  // namespace
 
@@ -90,6 +112,7 @@ TEST_CASE("a flag wins over its variable, and the variable over the default", "[
 }
 
 TEST_CASE("every flag takes what --print-config shows of it, as flag and as variable", "[config]") {
+  const TextFile key{kKeyText};
   const Words values{"--name",
                      "pod-1",
                      "--uid",
@@ -116,6 +139,8 @@ TEST_CASE("every flag takes what --print-config shows of it, as flag and as vari
                      "65535",
                      "--lanes",
                      "auto",
+                     "--ring-key-file",
+                     key.path(),
                      "--copies",
                      "3",
                      "--copies-on",
@@ -327,4 +352,26 @@ TEST_CASE("this very host can be read", "[config]") {
   CHECK(host.uid != podring::read_host().uid);
   for (const auto& candidate : host.addresses) CHECK_FALSE(candidate.address.is_loopback());
   CHECK_FALSE(podring::read_environment().empty());
+}
+
+TEST_CASE("a ring key is 64 hexadecimal digits in a file, whose name alone is shown", "[config]") {
+  const TextFile good{kKeyText};
+  const auto loaded = load({"--lanes", "udp", "--ring-key-file", good.path()});
+  REQUIRE(loaded.errors.empty());
+  REQUIRE(loaded.config.ring_key.has_value());
+  CHECK(loaded.config.ring_key->bytes()[1] == 1);
+  CHECK(loaded.config.ring_key->bytes()[31] == 31);
+  CHECK(entry(loaded, "--ring-key-file").value == good.path());
+  CHECK(says(load({"--ring-key-file", good.path(), "--lanes", "zmq"}).warnings,
+             {"--lanes is zmq", "nothing is sealed"}));
+  for (const std::string text : {"", "00", "not a key", "000102030405060708090a0b0c0d0e0f"}) {
+    const TextFile bad{text};
+    CHECK(says(load({"--ring-key-file", bad.path()}).errors,
+               {bad.path(), "64 hexadecimal digits", "openssl rand -hex 32"}));
+  }
+  const TextFile large{std::string(100'000, '0')};
+  CHECK(says(load({"--ring-key-file", large.path()}).errors, {"64 hexadecimal digits"}));
+  CHECK(says(load({"--ring-key-file", "/nowhere/key"}).errors,
+             {"'/nowhere/key'", "cannot be read", "No such file"}));
+  CHECK(says(load({"--ring-key-file", "/"}).errors, {"cannot be read", "directory"}));
 }

@@ -81,6 +81,10 @@ TEST_CASE("a hello carries the offer of a lane, and what is no such offer is non
   Bytes bytes = write_frame({1, 3}, hello);
   REQUIRE(read_frame(bytes, read));
   CHECK(read.hello.lane == hello.lane);
+  hello.lane->key.emplace().bytes.fill(0x5a);
+  bytes = write_frame({1, 3}, hello);
+  REQUIRE(read_frame(bytes, read));
+  CHECK(read.hello.lane == hello.lane);
   hello.lane->datagram_max = kDatagramBase - 1;
   REQUIRE(read_frame(write_frame({1, 3}, hello), read));
   CHECK_FALSE(read.hello.lane.has_value());

@@ -1,4 +1,6 @@
 // proto-docs/datagrams.md: a ring whose frames go by datagram as well.
+#include <fstream>
+
 #include "e2e/support/ring.h"
 #include "support/catch.h"
 
@@ -14,6 +16,13 @@ bool lanes_open(TestRing& ring) {
       return false;
   }
   return true;
+}
+
+/// The path of a file with a ring key of this digit.
+std::string key_file(char digit) {
+  std::string path = podring::e2e::scratch_folder() + "/key-" + digit;
+  std::ofstream{path} << std::string(64, digit) << '\n';
+  return path;
 }
 
 }  // namespace
@@ -55,6 +64,24 @@ TEST_CASE("a peer without datagrams and peers with them are one ring", "[e2e][la
   CHECK(ring.post(1, "mixed", R"("count": 50, "hops": 20, "wait": "completed")").status == 200);
   CHECK(ring.metric(2, "podring_lane_open{link=\"successor\"}") == 0);
   CHECK(ring.metric(3, "podring_datagrams_sent_total") == 0);
+  REQUIRE(ring.stop_all());
+  const auto [code, verdict] = ring.verify();
+  INFO(verdict);
+  CHECK(code == 0);
+}
+
+TEST_CASE("a ring key seals the datagrams; a peer with another key has ZeroMQ", "[e2e][lane]") {
+  TestRing ring{3, {"--drain-linger-ms", "200", "--seed-on-start", "0", "--lanes", "udp"}};
+  ring.start(1, {"--ring-key-file", key_file('a')});
+  ring.start(2, {"--ring-key-file", key_file('a')});
+  ring.start(3, {"--ring-key-file", key_file('b')});
+  REQUIRE(ring.closed());
+  REQUIRE(eventually([&] { return ring.metric(1, "podring_lane_open{link=\"successor\"}") == 1; },
+                     20s));
+  CHECK(ring.post(1, "sealed", R"("count": 50, "hops": 20, "wait": "completed")").status == 200);
+  CHECK(ring.metric(2, "podring_lane_open{link=\"successor\"}") == 0);
+  CHECK(ring.metric(3, "podring_datagrams_sent_total") == 0);
+  CHECK(ring.peer(3).wait_for_lines("\"detail\":\"this side has ring key", 1, 5s));
   REQUIRE(ring.stop_all());
   const auto [code, verdict] = ring.verify();
   INFO(verdict);

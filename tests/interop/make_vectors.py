@@ -1,19 +1,21 @@
 #!/usr/bin/python3
 """Writes proto-docs/vectors.json: the frames of proto-docs/wire-protocol.md as fields and bytes.
 
-Made from the document alone with python3-msgpack, so that a mistake of the C++ codec cannot hide in
+Made from the documents alone with python3-msgpack and python3-cryptography, so that a mistake of the C++ codec cannot hide in
 its own tests: tests/core/vectors_test.cc and tests/interop/frames_test.py read the file.
 
     make_vectors.py            writes proto-docs/vectors.json
     make_vectors.py --check    fails when the file is not what this program would write
 """
 
+import hashlib
 import json
 import pathlib
 import struct
 import sys
 
 import msgpack
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 MAGIC = 0x706F6472
 U32 = 2**32 - 1
@@ -48,7 +50,7 @@ ABOUT = (
     "{repeat, times}: a string or a list of equal items. Addresses are text; envelopes inside a relay "
     "are hex; a text that is not UTF-8 is {hex}. canonical: a writer makes exactly these bytes from "
     "the fields; otherwise a reader still takes them for these fields. may_be_read: a reader may also take it, where its "
-    "msgpack library cannot tell. Integers go up to 2^64 - 1.")
+    "msgpack library cannot tell. Integers go up to 2^64 - 1. sealed_datagrams: datagrams.md, section 7.")
 
 
 class Repeat:
@@ -627,11 +629,42 @@ def laps():
     return made
 
 
+# ---- datagrams.md, section 7 ---------------------------------------------------------------------
+
+
+def sealed_datagrams():
+    def keyed_hash(key, data, size):
+        return hashlib.blake2b(data, key=key, digest_size=size).digest()
+
+    made = []
+    key, other_key = bytes(range(32)), bytes(range(0xE0, 0x100))
+    to, sender = bytes(range(0x10, 0x20)), bytes(range(0xA0, 0xB0))
+    probe = b"\x02" + bytes(range(8))
+    for name, ring_key, token, number, payload in [
+            ("probe", key, to, 0, probe),
+            ("the_same_number_of_another_key", other_key, to, 0, probe),
+            ("the_same_number_of_another_session", key, bytes(range(0x30, 0x40)), 0, probe),
+            ("the_next_number", key, to, 1, probe),
+            ("nothing", key, to, 2, b""),
+            ("frame", key, to, 2**40, b"\x04" + struct.pack(">H", 5) + b"hello"),
+            ("large", key, to, U64, b"\x00" * 1168)]:
+        before, after = struct.pack(">2sBBI", b"pd", 2, 0, 7), struct.pack(">Q", number)
+        lane_key = keyed_hash(ring_key, b"podring lane" + token + sender, 32)
+        sealed = ChaCha20Poly1305(lane_key).encrypt(bytes(4) + after, payload, before + after)
+        encrypted, proof = sealed[:-16], sealed[-16:]
+        made.append(dict(name=name, ring_key=ring_key.hex(),
+                         key_id=keyed_hash(ring_key, b"podring ring key id", 16)[:8].hex(),
+                         token=token.hex(), sender_token=sender.hex(), lane=7, number=number,
+                         payload=payload.hex(), bytes=(before + proof + after + encrypted).hex()))
+    return made
+
+
 def document():
     return dict(about=ABOUT, protocol="podring", version=1, frames=frames(), envelopes=envelopes(),
                 statuses=statuses(),
                 hand_overs=hand_overs(), invalid_frames=invalid_frames(),
-                invalid_envelopes=invalid_envelopes(), places=places(), laps=laps())
+                invalid_envelopes=invalid_envelopes(), places=places(), laps=laps(),
+                sealed_datagrams=sealed_datagrams())
 
 
 def text_of(made):

@@ -168,6 +168,20 @@ class Manifests(unittest.TestCase):
                     for path in rule["http"]["paths"]:
                         self.assertEqual({"name": "podring", "port": {"name": "http"}}, path["backend"]["service"])
 
+    def test_a_ring_key_comes_from_a_secret(self):
+        with tempfile.TemporaryDirectory() as folder:
+            base, component = (os.path.relpath(ROOT / "k8s" / part, os.path.realpath(folder)) for part in ("base", "components/ring-key"))
+            pathlib.Path(folder, "kustomization.yaml").write_text(f"resources: [{base}]\ncomponents: [{component}]\n")
+            objects = rendered(folder)
+        container, before = self.container(objects), self.container(overlay("base"))
+        env = {entry["name"]: entry.get("value") for entry in container["env"]}
+        self.assertEqual({"PODRING_RING_KEY_FILE": "/etc/podring/ring-key/key"},
+                         {name: value for name, value in env.items() if name not in {entry["name"] for entry in before["env"]}})
+        self.assertLess({entry["name"] for entry in before["env"]}, set(env))
+        (mount,), (volume,) = container["volumeMounts"], self.pod(objects)["spec"]["volumes"]
+        self.assertEqual((volume["name"], "/etc/podring/ring-key", True), (mount["name"], mount["mountPath"], mount["readOnly"]))
+        self.assertEqual("podring-ring-key", volume["secret"]["secretName"])
+
     def test_monitoring_scrapes_the_pods_and_brings_rules_and_dashboard(self):
         found = overlay("monitoring")
         self.assertEqual({("PodMonitor", "podring"), ("PrometheusRule", "podring"), ("ConfigMap", "podring-dashboard")}, set(found))

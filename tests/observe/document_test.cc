@@ -129,8 +129,8 @@ std::vector<Sample> samples() {
       FrontEndShed{"http_streams_refused", 1},
       LoopLagged{1s},
       TransportTrouble{"what", "detail"},
-      LaneChanged{peer, true, true, 1ms, 2, 1},
-      LaneChanged{peer, false, false, std::nullopt, 2, 1},
+      LaneChanged{peer, true, true, 1ms, 2, 1, ""},
+      LaneChanged{peer, false, false, std::nullopt, 2, 1, "why"},
       Warned{"detail"}};
   for (const NodeEvent& event : node_events) all.push_back(sample_of(event));
   LineFormat format{kSelf};
