@@ -15,7 +15,7 @@ FAULTS = {
     "address": {"use_after_free": "AddressSanitizer: heap-use-after-free", "leak": "LeakSanitizer: detected memory leaks"},
     "undefined": {"overflow": "signed integer overflow"},
 }
-FOREIGN = re.compile(r"^(race|called_from_lib|mutex|deadlock|leak|thread|signal):((libzmq|libPoco\w*|libcares)\.so|Poco(::\w+)+)$")
+FOREIGN = re.compile(r"^(race|called_from_lib|mutex|deadlock|leak|thread|signal):(libzmq|libPoco\w*|libcares)\.so$")
 
 
 def wrong_suppressions(text):
