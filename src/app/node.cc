@@ -253,7 +253,7 @@ void Node::tell_lanes() {
     changed_ = true;
     tell(observe::LaneChanged{
         change.peer, change.outgoing, change.figures.state == lane::LaneState::open,
-        change.figures.round_trip, change.figures.sent, change.figures.sent_lost, change.trouble});
+        change.figures.round_trip, change.figures.sent, change.figures.sent_lost, change.detail});
   }
 }
 

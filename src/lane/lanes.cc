@@ -10,12 +10,7 @@ namespace {
 constexpr Duration kForgetEvery = std::chrono::seconds{1};
 
 std::string in_words(const std::optional<RingKeyId>& key) {
-  if (!key) return "no ring key";
-  std::string text = "ring key ";
-  for (const unsigned char byte : key->bytes) {
-    for (const int shift : {4, 0}) text += "0123456789abcdef"[(byte >> shift) & 0xf];
-  }
-  return text;
+  return key ? "ring key " + to_string(*key) : "no ring key";
 }
 
 }  // namespace

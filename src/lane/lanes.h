@@ -51,7 +51,7 @@ struct LaneChange {
   Address peer;
   bool outgoing = true;
   LaneFigures figures;
-  std::string trouble;  ///< why there is none: the two sides' ring keys; otherwise empty
+  std::string detail;  ///< why there is none: the two sides' ring keys; otherwise empty
 };
 
 class Lanes {

@@ -79,6 +79,13 @@ RingKeyId RingKey::id() const {
   return id;
 }
 
+std::string to_string(const RingKeyId& id) {
+  std::string text(2 * id.bytes.size() + 1, '\0');
+  sodium_bin2hex(text.data(), text.size(), id.bytes.data(), id.bytes.size());
+  text.pop_back();  // the end that C wants
+  return text;
+}
+
 Seal::Seal(const RingKey& key, const LaneToken& own, const LaneToken& remote)
     : sending_{direction_key(key, remote, own)}, receiving_{direction_key(key, own, remote)} {}
 

@@ -8,6 +8,7 @@
 #include <array>
 #include <cstddef>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "core/lane_offer.h"
@@ -32,6 +33,9 @@ class RingKey {
  private:
   Bytes bytes_;
 };
+
+/// 16 hexadecimal digits.
+[[nodiscard]] std::string to_string(const RingKeyId& id);
 
 /// One lane's, at one of its ends.
 class Seal {

@@ -50,7 +50,7 @@ ABOUT = (
     "{repeat, times}: a string or a list of equal items. Addresses are text; envelopes inside a relay "
     "are hex; a text that is not UTF-8 is {hex}. canonical: a writer makes exactly these bytes from "
     "the fields; otherwise a reader still takes them for these fields. may_be_read: a reader may also take it, where its "
-    "msgpack library cannot tell. Integers go up to 2^64 - 1. sealed_datagrams: datagrams.md, section 7.")
+    "msgpack library cannot tell. Integers go up to 2^64 - 1. sealed_datagrams: datagrams.md, section 8.")
 
 
 class Repeat:
@@ -629,7 +629,7 @@ def laps():
     return made
 
 
-# ---- datagrams.md, section 7 ---------------------------------------------------------------------
+# ---- datagrams.md, section 8 ---------------------------------------------------------------------
 
 
 def sealed_datagrams():

@@ -1,4 +1,4 @@
-// proto-docs/datagrams.md, section 7; the vectors were made by another program.
+// proto-docs/datagrams.md, section 8; the vectors were made by another program.
 #include "lane/seal.h"
 
 #include <fstream>
