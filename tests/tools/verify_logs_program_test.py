@@ -25,6 +25,10 @@ def field(line, name):
     return json.loads(line)[name]
 
 
+# No setting of whoever runs this reaches the peers, only what a sanitizer is told.
+SANITIZERS = {name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")}
+
+
 def run_ring(folder, *flags):
     """Three peers, SEEDED messages, a clean stop; the paths of their logs."""
     pid = os.getpid()
@@ -37,7 +41,7 @@ def run_ring(folder, *flags):
             peers.append(subprocess.Popen(
                 [BIN / "podring", "--name", log.stem, "--address", address, "--peers", ",".join(addresses),
                  "--drain-linger-ms", "200", "--grace-ms", "20000", "--seed-on-start", "0", *flags],
-                stdout=output, stderr=subprocess.DEVNULL, env={}))
+                stdout=output, stderr=subprocess.DEVNULL, env=SANITIZERS))
 
     def ask(address, method, path, port=8080, body=None):
         connection = http.client.HTTPConnection(address, port, timeout=WITHIN)
