@@ -28,9 +28,9 @@ void Congestion::on_acked(TimePoint sent_at, std::size_t bytes) {
   window_ += datagram_;
 }
 
-void Congestion::on_lost(TimePoint now, TimePoint sent_at, std::size_t bytes, bool counts) {
+void Congestion::on_lost(TimePoint now, TimePoint sent_at, std::size_t bytes) {
   in_flight_ -= bytes;
-  if (!counts || sent_at <= recovery_from_) return;
+  if (sent_at <= recovery_from_) return;
   recovery_from_ = now;
   window_ = std::max(window() / 2, kMinimumPackets * datagram_);
   threshold_ = window_;

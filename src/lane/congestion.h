@@ -24,10 +24,16 @@ class Congestion {
 
   void on_sent(std::size_t bytes) { in_flight_ += bytes; }
   void on_acked(TimePoint sent_at, std::size_t bytes);
-  /// `counts`: a lost path probe tells of its size, not of congestion.
-  void on_lost(TimePoint now, TimePoint sent_at, std::size_t bytes, bool counts);
+  void on_lost(TimePoint now, TimePoint sent_at, std::size_t bytes);
   /// No longer waited for, for another reason than a loss.
   void on_forgotten(std::size_t bytes) { in_flight_ -= bytes; }
+  // Path probes go beside the window, which may be smaller than they are: their loss tells of their
+  // size, not of congestion (RFC 8899 section 3, 7). The receiver's room holds for them as well.
+  [[nodiscard]] bool may_probe_path(std::size_t bytes) const {
+    return in_flight() + bytes <= limit_;
+  }
+  void on_path_probe_sent(std::size_t bytes) { beside_ += bytes; }
+  void on_path_probe_over(std::size_t bytes) { beside_ -= bytes; }  ///< acked, lost or forgotten
   /// Everything over a long time was lost: begin again with the least.
   void on_persistent_congestion();
   /// The window has room for the least number of datagrams of any size that is used.
@@ -36,9 +42,11 @@ class Congestion {
     window_ = std::max(window_, kMinimumPackets * datagram);
   }
 
-  [[nodiscard]] bool may_send(std::size_t bytes) const { return in_flight_ + bytes <= window(); }
+  [[nodiscard]] bool may_send(std::size_t bytes) const {
+    return in_flight_ + bytes <= window() && in_flight() + bytes <= limit_;
+  }
   [[nodiscard]] std::size_t window() const;
-  [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
+  [[nodiscard]] std::size_t in_flight() const { return in_flight_ + beside_; }
 
   // Pacing: a token bucket that fills with 5/4 of a window a round trip, and holds what two turns
   // of a loop with timers of a millisecond need.
@@ -52,7 +60,8 @@ class Congestion {
   std::size_t window_;
   std::size_t threshold_ = SIZE_MAX;
   std::size_t acked_in_avoidance_ = 0;
-  std::size_t in_flight_ = 0;
+  std::size_t in_flight_ = 0;  // without path probes
+  std::size_t beside_ = 0;     // of path probes
   TimePoint recovery_from_ = TimePoint::min();
   std::int64_t tokens_ = 0;
   TimePoint filled_at_ = TimePoint::min();

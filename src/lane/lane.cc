@@ -110,6 +110,7 @@ void Lane::hand_back_all() {
   if (mutation_ == Mutation::room_leaks)
     recovery_.congestion().on_sent(recovery_.congestion().in_flight());
   recovery_.forget_all(lost_);
+  path_mtu_.on_probe_forgotten();
   std::move(queue_.begin(), queue_.end(), std::back_inserter(lost_));
   if (mutation_ == Mutation::left_without_frames) lost_.clear();
   queue_.clear();
@@ -149,13 +150,22 @@ void Lane::begin(Bytes& datagram) const {
                {.lane = remote_.lane, .token = remote_.token, .number = recovery_.next_number()});
 }
 
+std::optional<std::uint32_t> Lane::path_probe_due(TimePoint now) const {
+  if (!is_open() || !recovery_.round_trip().smoothed()) return std::nullopt;
+  return path_mtu_.probe(now);
+}
+
+/// But for pacing. A path probe that is due waits for room; frames would take it for ever.
+bool Lane::frames_may_go(TimePoint now) const {
+  return is_open() && !queue_.empty() && recovery_.has_room() &&
+         recovery_.congestion().may_send(path_mtu_.size()) && !path_probe_due(now);
+}
+
 bool Lane::write(TimePoint now, Bytes& datagram) {
   SentPacket packet;
-  if (is_open() && recovery_.has_room()) {
-    if (const auto size = path_mtu_.probe(now);
-        size && recovery_.congestion().may_send(*size) && recovery_.round_trip().smoothed()) {
-      return write_path_probe(now, *size, datagram, packet);
-    }
+  if (const auto size = path_probe_due(now);
+      size && recovery_.has_room() && recovery_.congestion().may_probe_path(*size)) {
+    return write_path_probe(now, *size, datagram, packet);
   }
   begin(datagram);
   if (!fill(now, datagram, packet)) return false;
@@ -179,11 +189,9 @@ bool Lane::fill(TimePoint now, Bytes& datagram, SentPacket& packet) {
   const std::size_t size = path_mtu_.size();
   Congestion& congestion = recovery_.congestion();
   const Duration smoothed = recovery_.round_trip().smoothed().value_or(Duration{});
-  const bool may_send = is_open() && recovery_.has_room() && congestion.may_send(size) &&
-                        congestion.paced_at(now, size, smoothed) <= now;
   const bool probe_due = now >= probe_at_ && !challenge_answered_;
   const bool draws = recovery_.probes_due() > 0;
-  const bool frames = may_send && !queue_.empty();
+  const bool frames = frames_may_go(now) && congestion.paced_at(now, size, smoothed) <= now;
   const auto ack_at = received_.ack_at();
   const bool ack_due = ack_at && *ack_at <= now;
   if (!ack_due && to_answer_.empty() && !probe_due && !draws && !frames) return false;
@@ -232,10 +240,9 @@ TimePoint Lane::next_deadline(TimePoint now) {
   if (const auto ack_at = received_.ack_at()) at = std::min(at, *ack_at);
   if (!is_open()) return at;
   at = std::min(at, std::max(path_mtu_.next_at(), probe_at_));
-  Congestion& congestion = recovery_.congestion();
-  if (!queue_.empty() && recovery_.has_room() && congestion.may_send(path_mtu_.size())) {
+  if (frames_may_go(now)) {
     const Duration smoothed = recovery_.round_trip().smoothed().value_or(Duration{});
-    at = std::min(at, congestion.paced_at(now, path_mtu_.size(), smoothed));
+    at = std::min(at, recovery_.congestion().paced_at(now, path_mtu_.size(), smoothed));
   }
   return at;
 }

@@ -93,6 +93,8 @@ class Lane {
                                       SentPacket& packet);
   void finish(TimePoint now, const Bytes& datagram, SentPacket packet);
   void begin(Bytes& datagram) const;
+  [[nodiscard]] std::optional<std::uint32_t> path_probe_due(TimePoint now) const;
+  [[nodiscard]] bool frames_may_go(TimePoint now) const;
   void challenge_again(TimePoint now);
 
   LaneOffer remote_;

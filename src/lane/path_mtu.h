@@ -29,6 +29,8 @@ class PathMtu {
   void on_probe_sent() { under_way_ = true; }
   void on_probe_acked(std::uint32_t size);
   void on_probe_lost(TimePoint now);
+  /// What was under way is not waited for any more, and tells nothing: the same size again.
+  void on_probe_forgotten() { under_way_ = false; }
   /// Back to the base. False: it was there already, so the size is not what is wrong.
   bool on_black_hole(TimePoint now);
   /// The next search; TimePoint::max() while everything was found.

@@ -18,7 +18,11 @@ void Recovery::on_sent(SentPacket packet) {
     ++eliciting_;
     ++sent_eliciting_;
     last_eliciting_at_ = packet.at;
-    congestion_.on_sent(packet.bytes);
+    if (packet.path_probe) {
+      congestion_.on_path_probe_sent(packet.bytes);
+    } else {
+      congestion_.on_sent(packet.bytes);
+    }
   }
   sent_.push() = std::move(packet);
   pop_done();
@@ -35,9 +39,13 @@ bool Recovery::on_ack(TimePoint now, const PacketAck& ack, News& news) {
       if (number == largest && !packet.acked) sampled = packet.at;
       packet.acked = true;
       if (!packet.eliciting) continue;
-      if (packet.path_probe) news.path_probe_acked = packet.bytes;
       if (packet.bytes > kDatagramBase) larger_lost_ = 0;
-      congestion_.on_acked(packet.at, packet.bytes);
+      if (packet.path_probe) {
+        news.path_probe_acked = packet.bytes;
+        congestion_.on_path_probe_over(packet.bytes);
+      } else {
+        congestion_.on_acked(packet.at, packet.bytes);
+      }
       packet.eliciting = false;
       packet.frames.clear();
       --eliciting_;
@@ -83,10 +91,11 @@ void Recovery::detect_lost(TimePoint now, News& news) {
     }
     packet.eliciting = false;
     --eliciting_;
-    congestion_.on_lost(now, packet.at, packet.bytes, !packet.path_probe);
     if (packet.path_probe) {
       news.path_probe_lost = true;
+      congestion_.on_path_probe_over(packet.bytes);
     } else {
+      congestion_.on_lost(now, packet.at, packet.bytes);
       ++lost_;
       if (packet.bytes > kDatagramBase) ++larger_lost_;
       if (!run_from) run_from = packet.at;
@@ -129,7 +138,11 @@ void Recovery::forget_all(std::vector<Bytes>& frames) {
     SentPacket& packet = sent_.at(number);
     if (!packet.eliciting) continue;
     packet.eliciting = false;
-    congestion_.on_forgotten(packet.bytes);
+    if (packet.path_probe) {
+      congestion_.on_path_probe_over(packet.bytes);
+    } else {
+      congestion_.on_forgotten(packet.bytes);
+    }
     std::move(packet.frames.begin(), packet.frames.end(), std::back_inserter(frames));
     packet.frames.clear();
   }

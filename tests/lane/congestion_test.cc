@@ -42,17 +42,17 @@ TEST_CASE("a window that is not used does not grow", "[lane]") {
 TEST_CASE("losses of one round trip halve the window once, later ones again", "[lane]") {
   Congestion congestion{kPacket, 1'000'000};
   for (int i = 0; i < 10; ++i) congestion.on_sent(kPacket);
-  congestion.on_lost(kNow + 1ms, kNow, kPacket, true);
-  congestion.on_lost(kNow + 2ms, kNow + 1ms, kPacket, true);  // sent before the first loss was seen
+  congestion.on_lost(kNow + 1ms, kNow, kPacket);
+  congestion.on_lost(kNow + 2ms, kNow + 1ms, kPacket);  // sent before the first loss was seen
   CHECK(congestion.window() == 6'000);
-  congestion.on_lost(kNow + 3ms, kNow + 2ms, kPacket, true);
+  congestion.on_lost(kNow + 3ms, kNow + 2ms, kPacket);
   CHECK(congestion.window() == 3'000);
 }
 
 TEST_CASE("after a loss the window grows by one datagram a round", "[lane]") {
   Congestion congestion{kPacket, 1'000'000};
   congestion.on_sent(kPacket);
-  congestion.on_lost(kNow, kNow, kPacket, true);
+  congestion.on_lost(kNow, kNow, kPacket);
   REQUIRE(congestion.window() == 6'000);
   round(congestion, kNow + 1ms);
   round(congestion, kNow + 2ms);
@@ -62,10 +62,24 @@ TEST_CASE("after a loss the window grows by one datagram a round", "[lane]") {
 
 TEST_CASE("a lost path probe is no congestion", "[lane]") {
   Congestion congestion{kPacket, 1'000'000};
-  congestion.on_sent(9000);
-  congestion.on_lost(kNow, kNow, 9000, false);
+  congestion.on_path_probe_sent(9000);
+  CHECK(congestion.in_flight() == 9000);
+  congestion.on_path_probe_over(9000);
   CHECK(congestion.window() == 12'000);
   CHECK(congestion.in_flight() == 0);
+}
+
+TEST_CASE("a path probe goes beside a window that is full, and never beyond the room", "[lane]") {
+  Congestion congestion{kPacket, 20'000};
+  for (int i = 0; i < 10; ++i) congestion.on_sent(kPacket);
+  REQUIRE_FALSE(congestion.may_send(1));
+  CHECK(congestion.may_probe_path(8'000));
+  CHECK_FALSE(congestion.may_probe_path(8'001));
+  congestion.on_path_probe_sent(8'000);
+  congestion.on_acked(kNow, kPacket);
+  CHECK(congestion.window() == 13'200);
+  CHECK(congestion.may_send(kPacket));
+  CHECK_FALSE(congestion.may_send(kPacket + 1));  // the room, not the window
 }
 
 TEST_CASE("the receiver's room is never exceeded, and the least is two datagrams", "[lane]") {

@@ -240,6 +240,47 @@ TEST_CASE("a datagram does not grow beyond the room that the other side has", "[
   CHECK(pair.arrived.size() == 20);
 }
 
+TEST_CASE("a window that losses have made small does not end the search for a size", "[lane]") {
+  Pair pair{{.largest = 1300}};
+  pair.run_for(1s);
+  REQUIRE(pair[0].figures().path_mtu == 1200);  // the next search is ten minutes later
+  pair.wire().loss_pm = 400;
+  for (int i = 0; i < 4000 && pair[0].figures().window >= 8952; ++i) {
+    pair.send(0, message(i));
+    if (i % 10 == 0) pair.run_for(3ms);
+  }
+  REQUIRE(pair[0].figures().window < 8952);
+  pair.wire().loss_pm = 0;
+  pair.wire().largest = 9000;
+  pair.run_for(11min);
+  CHECK(pair[0].figures().path_mtu == 8952);
+}
+
+TEST_CASE("a search that a failure of the lane interrupts goes on when it is open again",
+          "[lane]") {
+  Pair pair{{.delay_min = 10ms, .delay_max = 10ms, .largest = 9000}};
+  pair.run_for(30ms);
+  REQUIRE(pair[0].is_open());
+  REQUIRE(pair[0].figures().path_mtu == 1200);
+  REQUIRE(pair[0].figures().in_flight == 1392);  // the first path probe
+  pair.blocked = {true, true};
+  pair.run_for(4s);
+  REQUIRE(pair[0].figures().state == LaneState::failed);
+  pair.blocked = {};
+  pair.run_for(20s);
+  CHECK(pair[0].figures().path_mtu == 8952);
+}
+
+TEST_CASE("a lane that is always full finds the size all the same", "[lane]") {
+  Pair pair{{.largest = 9000, .room = 12'000}};
+  for (int i = 0; i < 20'000; ++i) {
+    pair.send(0, message(i));
+    if (i % 50 == 0) pair.run_for(200us);
+  }
+  CHECK(pair[0].figures().queued > 0);
+  CHECK(pair[0].figures().path_mtu == 8952);
+}
+
 TEST_CASE("a path that shrinks mid-stream costs the size, not the lane", "[lane]") {
   Pair pair{{.largest = 9000}};
   pair.run_for(10s);
