@@ -273,14 +273,18 @@ void Node::publish_if_due() {
   changed_ = false;
   published_at_ = now_.steady;
   Status status = peer_.status(now_);
-  auto ring = view_.ring(status, names_.view(now_.steady), &transport_,
+  const LinkLanes lanes{zmq_, transport_};
+  look_at_neighbours(neighbour_lanes_, status, lanes);
+  for (const auto& line : neighbour_lanes_.lines(now_.steady)) tell(line);
+  auto ring = view_.ring(status, names_.view(now_.steady), &lanes,
                          [this](http::RingView& view) { statuses_.describe(now_, view); });
   const observe::StatusMetrics statuses = statuses_.metrics(now_, status.view);
   auto metrics =
       std::make_shared<observe::MetricsSnapshot>(view_.metrics(peer_, std::move(status)));
   metrics->statuses = statuses;
   metrics->ready = ready_ && leaving_for_.empty();
-  metrics->datagrams = datagram_metrics(transport_, metrics->status);
+  metrics->lanes = neighbour_lanes_.metrics();
+  metrics->datagrams = datagram_metrics(transport_);
   const TransportCounters frames = zmq_.counters();
   metrics->transport = {.bytes_sent = frames.bytes_sent,
                         .bytes_received = frames.bytes_received,

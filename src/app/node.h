@@ -13,6 +13,7 @@
 
 #include "app/backend.h"
 #include "app/config.h"
+#include "app/link_lanes.h"
 #include "app/node_names.h"
 #include "app/node_seeds.h"
 #include "app/node_start_seeds.h"
@@ -106,6 +107,7 @@ class Node final : private LaneSink {
   NodeStartSeeds start_seeds_;
   NodeSeeds seeds_;
   NodeView view_;
+  NeighbourLanes neighbour_lanes_;
   NodeStatus statuses_;
   NodeBackend backend_;
   http::FrontEnd front_end_;

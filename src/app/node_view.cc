@@ -25,35 +25,7 @@ std::string state_of(const LinkStatus& link) {
   return link.up ? "up" : "connecting";
 }
 
-std::optional<http::LaneView> lane_view(const LaneTransport& lanes, Address peer, bool outgoing) {
-  const auto figures = lanes.figures(peer, outgoing);
-  if (!figures) return std::nullopt;
-  http::LaneView view;
-  view.state = figures->state == lane::LaneState::open     ? "open"
-               : figures->state == lane::LaneState::failed ? "failed"
-                                                           : "probing";
-  if (figures->round_trip) {
-    view.round_trip = std::chrono::duration_cast<std::chrono::microseconds>(*figures->round_trip);
-    view.jitter = std::chrono::duration_cast<std::chrono::microseconds>(figures->variation);
-  }
-  view.path_mtu = figures->path_mtu;
-  view.sent = figures->sent;
-  view.lost = figures->sent_lost;
-  view.received = figures->received;
-  view.missing = figures->received_missing;
-  return view;
-}
-
-std::optional<observe::LaneMetrics> lane_metrics(const LaneTransport& lanes,
-                                                 const std::optional<Address>& peer,
-                                                 bool outgoing) {
-  const auto figures = peer ? lanes.figures(*peer, outgoing) : std::nullopt;
-  if (!figures) return std::nullopt;
-  return observe::LaneMetrics{figures->state == lane::LaneState::open, figures->round_trip,
-                              figures->variation, figures->path_mtu};
-}
-
-std::vector<http::PeerView> peers_of(const Status& status, const LaneTransport* lanes) {
+std::vector<http::PeerView> peers_of(const Status& status, const LinkLanes* lanes) {
   std::map<Address, http::PeerView> peers;
   for (const LinkStatus& link : status.links) {
     http::PeerView& view = peers[link.address];
@@ -68,6 +40,9 @@ std::vector<http::PeerView> peers_of(const Status& status, const LaneTransport* 
     if (link.heard_ago) view.heard_ago = in_ms(*link.heard_ago);
     view.in_flight = link.in_flight;
     view.unsafe = link.unsafe;
+    const LinkReading reading = lanes == nullptr ? LinkReading{} : lanes->of(link);
+    view.zmq_to = view_of(reading.zmq);
+    view.udp_to = view_of(reading.udp);
   }
   for (const InboundStatus& inbound : status.inbound) {
     if (inbound.client) continue;
@@ -79,15 +54,14 @@ std::vector<http::PeerView> peers_of(const Status& status, const LaneTransport* 
     if (!view.heard_ago || *view.heard_ago > in_ms(inbound.heard_ago)) {
       view.heard_ago = in_ms(inbound.heard_ago);
     }
+    const LinkReading reading = lanes == nullptr ? LinkReading{} : lanes->of(inbound);
+    view.zmq_from = view_of(reading.zmq);
+    view.udp_from = view_of(reading.udp);
   }
   std::vector<http::PeerView> list;
   list.reserve(peers.size());
   for (auto& [address, view] : peers) {
     view.address = address;
-    if (lanes != nullptr) {
-      view.lane_to = lane_view(*lanes, address, true);
-      view.lane_from = lane_view(*lanes, address, false);
-    }
     list.push_back(std::move(view));
   }
   return list;
@@ -165,11 +139,9 @@ void NodeView::note(Now now, const Event& event, const Peer& peer) {
   }
 }
 
-observe::DatagramMetrics datagram_metrics(const LaneTransport& lanes, const Status& status) {
+observe::DatagramMetrics datagram_metrics(const LaneTransport& lanes) {
   const DatagramCounters counters = lanes.counters();
   return {.used = lanes.uses_datagrams(),
-          .successor = lane_metrics(lanes, status.successor, true),
-          .predecessor = lane_metrics(lanes, status.predecessor, false),
           .sent = counters.sent,
           .sent_bytes = counters.sent_bytes,
           .send_failures = counters.send_failures,
@@ -180,7 +152,7 @@ observe::DatagramMetrics datagram_metrics(const LaneTransport& lanes, const Stat
 }
 
 std::shared_ptr<const http::RingView> NodeView::ring(
-    const Status& status, const http::DnsView& dns, const LaneTransport* lanes,
+    const Status& status, const http::DnsView& dns, const LinkLanes* lanes,
     const std::function<void(http::RingView&)>& describe) {
   auto view = std::make_shared<http::RingView>();
   view->self = self_;

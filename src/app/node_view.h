@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "app/config.h"
+#include "app/link_lanes.h"
 #include "core/peer.h"
 #include "http/backend.h"
 #include "net/lane_transport.h"
@@ -45,9 +46,7 @@ class TransportSheds {
   TransportCounters told_;
 };
 
-/// Of the lanes to the neighbours, and of all datagrams.
-[[nodiscard]] observe::DatagramMetrics datagram_metrics(const LaneTransport& lanes,
-                                                        const Status& status);
+[[nodiscard]] observe::DatagramMetrics datagram_metrics(const LaneTransport& lanes);
 
 class NodeView {
  public:
@@ -60,7 +59,7 @@ class NodeView {
   /// The same version number as long as view, neighbours and their states stay the same.
   /// `describe` adds what others told of themselves.
   [[nodiscard]] std::shared_ptr<const http::RingView> ring(
-      const Status& status, const http::DnsView& dns, const LaneTransport* lanes = nullptr,
+      const Status& status, const http::DnsView& dns, const LinkLanes* lanes = nullptr,
       const std::function<void(http::RingView&)>& describe = {});
   /// Without what the transport, the log and the others below count; the node adds it.
   [[nodiscard]] observe::MetricsSnapshot metrics(const Peer& peer, Status status) const;

@@ -300,6 +300,7 @@ Status Peer::State::status() const {
     const auto found = health.find(link->to);
     const Health* known = found == health.end() ? nullptr : &found->second;
     LinkStatus told;
+    told.link = link->id;
     told.address = link->to;
     if (link->remote.boot.value != 0) told.identity = link->remote;
     told.suspected = known != nullptr && known->suspected;
@@ -308,6 +309,8 @@ Status Peer::State::status() const {
     told.successor = link->id == target;
     told.session = link->session;
     told.round_trip = link->round_trip.smoothed();
+    told.ping_round_trip = link->ping_round_trip.smoothed();
+    told.ping_variation = link->ping_round_trip.variation();
     told.in_flight = link->unreceived;
     told.unsafe = link->unsafe;
     if (link->is_up()) told.heard_ago = now.steady - link->last_heard;
@@ -325,8 +328,8 @@ Status Peer::State::status() const {
   }
   for (const Inbound& session : inbound) {
     if (!session.used) continue;
-    status.inbound.push_back({session.remote, session.role == Role::client, session.session,
-                              session.leaving, now.steady - session.last_heard});
+    status.inbound.push_back({session.route, session.remote, session.role == Role::client,
+                              session.session, session.leaving, now.steady - session.last_heard});
   }
   status.queue_used = queue_used;
   status.queue_used_bytes = queue_used_bytes;
@@ -442,6 +445,7 @@ void Peer::on_link_frame(Now now, LinkId id, ByteView bytes) {
       link->room_bytes = s.frame.pong.room_bytes;
       if (s.frame.pong.token == link->ping_token) {
         link->round_trip.sample(now.steady - link->ping_sent_at);
+        link->ping_round_trip.sample(now.steady - link->ping_sent_at);
         link->ping_token = 0;
       }
       return;

@@ -133,6 +133,7 @@ struct SeedResult {
 
 /// A link or a neighbour as `/ring` shows it.
 struct LinkStatus {
+  LinkId link = 0;  ///< 0: there is none, but something is known of the address
   Address address;
   std::optional<Identity> identity;
   bool up = false;  ///< hello was answered, not suspected
@@ -140,12 +141,15 @@ struct LinkStatus {
   bool leaving = false;
   bool successor = false;
   std::uint64_t session = 0;
-  std::optional<Duration> round_trip;  ///< smoothed
-  std::size_t in_flight = 0;           ///< not received yet
-  std::size_t unsafe = 0;              ///< received, not let go
+  std::optional<Duration> round_trip;       ///< smoothed
+  std::optional<Duration> ping_round_trip;  ///< of pings alone, smoothed
+  Duration ping_variation{};                ///< of that: its jitter
+  std::size_t in_flight = 0;                ///< not received yet
+  std::size_t unsafe = 0;                   ///< received, not let go
   std::optional<Duration> heard_ago;
 };
 struct InboundStatus {
+  RouteId route = 0;
   Identity identity;
   bool client = false;
   std::uint64_t session = 0;

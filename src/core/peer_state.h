@@ -60,6 +60,7 @@ class Peer::State {
     std::uint64_t ack_number = 0;          ///< of the newest ack that was read
     std::optional<std::size_t> frame_max;  ///< the transport's wish for batches
     RoundTrip round_trip;
+    RoundTrip ping_round_trip;  ///< of pings alone, which no other lane carries
     unsigned resend_expiries = 0;
     unsigned ask_expiries = 0;
     TimePoint resend_at = TimePoint::max();

@@ -29,16 +29,16 @@ struct SeedOrder {
   Address sender;                     ///< the client's address
 };
 
-/// A datagram lane, as this side has measured it.
+/// One lane of a link, as this side has measured it.
 struct LaneView {
   std::string state;                                    ///< "probing", "open" or "failed"
   std::optional<std::chrono::microseconds> round_trip;  ///< smoothed
   std::optional<std::chrono::microseconds> jitter;      ///< mean deviation of that
-  std::uint64_t path_mtu = 0;                           ///< bytes of UDP payload
-  std::uint64_t sent = 0;                               ///< datagrams that wanted an ack
+  std::uint64_t path_mtu = 0;                           ///< bytes of payload in the largest packet
+  std::uint64_t sent = 0;                               ///< packets that wanted an ack
   std::uint64_t lost = 0;                               ///< of them
-  std::uint64_t received = 0;                           ///< datagrams
-  std::uint64_t missing = 0;                            ///< numbers that have not come
+  std::optional<std::uint64_t> received;                ///< datagrams; TCP does not tell
+  std::optional<std::uint64_t> missing;                 ///< numbers that have not come
 };
 
 /// What a peer told of itself, by way of its neighbours.
@@ -62,10 +62,12 @@ struct PeerView {
   bool incoming = false;                                ///< it has said hello here
   std::optional<std::chrono::microseconds> round_trip;  ///< smoothed
   std::optional<std::chrono::milliseconds> heard_ago;
-  std::uint64_t in_flight = 0;        ///< sent, not received yet
-  std::uint64_t unsafe = 0;           ///< received there, held here
-  std::optional<LaneView> lane_to;    ///< of the session that was dialled here
-  std::optional<LaneView> lane_from;  ///< of the one that it has dialled
+  std::uint64_t in_flight = 0;       ///< sent, not received yet
+  std::uint64_t unsafe = 0;          ///< received there, held here
+  std::optional<LaneView> zmq_to;    ///< of the session that was dialled here
+  std::optional<LaneView> udp_to;    ///< the same session's datagrams
+  std::optional<LaneView> zmq_from;  ///< of the session that it has dialled
+  std::optional<LaneView> udp_from;
   std::optional<StatusView> status;   ///< what it told of itself; none: never heard
   std::vector<Address> suspected_by;  ///< who passes it over, as they told
 };

@@ -28,6 +28,15 @@ void write_ticks(JsonText& json, std::string_view name, const std::optional<Time
   }
 }
 
+void write_count(JsonText& json, std::string_view name, const std::optional<std::uint64_t>& count) {
+  json.key(name);
+  if (count) {
+    json.value(*count);
+  } else {
+    json.null();
+  }
+}
+
 void write_lane(JsonText& json, std::string_view name, const std::optional<LaneView>& lane) {
   json.key(name);
   if (!lane) {
@@ -38,7 +47,8 @@ void write_lane(JsonText& json, std::string_view name, const std::optional<LaneV
   write_ticks(json, "round_trip_us", lane->round_trip);
   write_ticks(json, "jitter_us", lane->jitter);
   json.field("path_mtu", lane->path_mtu).field("sent", lane->sent).field("lost", lane->lost);
-  json.field("received", lane->received).field("missing", lane->missing);
+  write_count(json, "received", lane->received);
+  write_count(json, "missing", lane->missing);
   json.close_object();
 }
 
@@ -89,8 +99,10 @@ void write_peer(JsonText& json, const PeerView& peer) {
   write_ticks(json, "round_trip_us", peer.round_trip);
   write_ticks(json, "heard_ms_ago", peer.heard_ago);
   json.field("in_flight", peer.in_flight).field("unsafe", peer.unsafe);
-  write_lane(json, "lane_to", peer.lane_to);
-  write_lane(json, "lane_from", peer.lane_from);
+  write_lane(json, "zmq_to", peer.zmq_to);
+  write_lane(json, "udp_to", peer.udp_to);
+  write_lane(json, "zmq_from", peer.zmq_from);
+  write_lane(json, "udp_from", peer.udp_from);
   write_suspected_by(json, peer.suspected_by);
   write_status(json, peer.status);
   json.close_object();

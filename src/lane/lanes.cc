@@ -219,13 +219,11 @@ TimePoint Lanes::next_deadline(TimePoint now) {
 // ---- looking in
 // --------------------------------------------------------------------------------------
 
-std::optional<LaneFigures> Lanes::figures(Address peer, bool outgoing) const {
-  std::optional<LaneFigures> figures;
-  for (const auto& [number, entry] : entries_) {
-    if (!entry.lane || entry.peer != peer || entry.outgoing != outgoing) continue;
-    if (!figures || entry.lane->is_open()) figures = entry.lane->figures();
-  }
-  return figures;
+std::optional<LaneFigures> Lanes::figures(const Numbers& ids, std::uint32_t id) const {
+  const auto found = ids.find(id);
+  if (found == ids.end()) return std::nullopt;
+  const Entry& entry = entries_.at(found->second);
+  return entry.lane ? std::optional{entry.lane->figures()} : std::nullopt;
 }
 
 std::vector<LaneChange> Lanes::all() const {

@@ -83,8 +83,13 @@ class Lanes {
 
   /// What has opened or failed since the last call.
   [[nodiscard]] std::vector<LaneChange> take_changes() { return std::exchange(changes_, {}); }
-  /// Of the lane to a peer, or from it; nullopt: there is none.
-  [[nodiscard]] std::optional<LaneFigures> figures(Address peer, bool outgoing) const;
+  // Of a session's lane; nullopt: there is none.
+  [[nodiscard]] std::optional<LaneFigures> link_figures(LinkId link) const {
+    return figures(links_, link);
+  }
+  [[nodiscard]] std::optional<LaneFigures> route_figures(RouteId route) const {
+    return figures(routes_, route);
+  }
   [[nodiscard]] std::vector<LaneChange> all() const;
   [[nodiscard]] std::uint64_t lost() const;  ///< datagrams declared lost, of all lanes since start
 
@@ -111,6 +116,7 @@ class Lanes {
   using Numbers = std::unordered_map<std::uint32_t, std::uint32_t>;  // by LinkId or RouteId
 
   [[nodiscard]] Entry* find(const Numbers& ids, std::uint32_t id);
+  [[nodiscard]] std::optional<LaneFigures> figures(const Numbers& ids, std::uint32_t id) const;
   Entry& add(TimePoint now, bool outgoing, std::uint32_t id, Address peer);
   void remove(Numbers& ids, std::uint32_t id);
   void open(TimePoint now, Entry& entry, const LaneOffer& offer);

@@ -142,6 +142,7 @@ void Recovery::forget_all(std::vector<Bytes>& frames) {
       congestion_.on_path_probe_over(packet.bytes);
     } else {
       congestion_.on_forgotten(packet.bytes);
+      ++lost_;
     }
     std::move(packet.frames.begin(), packet.frames.end(), std::back_inserter(frames));
     packet.frames.clear();

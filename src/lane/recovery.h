@@ -68,7 +68,7 @@ class Recovery {
   [[nodiscard]] const Congestion& congestion() const { return congestion_; }
   [[nodiscard]] const RoundTrip& round_trip() const { return round_trip_; }
   [[nodiscard]] std::uint64_t sent() const { return sent_eliciting_; }
-  [[nodiscard]] std::uint64_t lost() const { return lost_; }
+  [[nodiscard]] std::uint64_t lost() const { return lost_; }  ///< those given up included
 
  private:
   [[nodiscard]] Duration probe_timeout() const;

@@ -134,8 +134,12 @@ std::vector<lane::LaneChange> LaneTransport::take_changes() {
   return lanes_ ? lanes_->take_changes() : std::vector<lane::LaneChange>{};
 }
 
-std::optional<lane::LaneFigures> LaneTransport::figures(Address peer, bool outgoing) const {
-  return lanes_ ? lanes_->figures(peer, outgoing) : std::nullopt;
+std::optional<lane::LaneFigures> LaneTransport::link_figures(LinkId link) const {
+  return lanes_ ? lanes_->link_figures(link) : std::nullopt;
+}
+
+std::optional<lane::LaneFigures> LaneTransport::route_figures(RouteId route) const {
+  return lanes_ ? lanes_->route_figures(route) : std::nullopt;
 }
 
 DatagramCounters LaneTransport::counters() const {

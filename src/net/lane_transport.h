@@ -53,8 +53,9 @@ class LaneTransport final : private TransportSink {
 
   /// What has opened or failed since the last call.
   [[nodiscard]] std::vector<lane::LaneChange> take_changes();
-  /// Of the lane to a peer, or from it; nullopt: there is none.
-  [[nodiscard]] std::optional<lane::LaneFigures> figures(Address peer, bool outgoing) const;
+  // Of a session's datagrams; nullopt: there are none.
+  [[nodiscard]] std::optional<lane::LaneFigures> link_figures(LinkId link) const;
+  [[nodiscard]] std::optional<lane::LaneFigures> route_figures(RouteId route) const;
   [[nodiscard]] DatagramCounters counters() const;
   [[nodiscard]] std::uint64_t lost() const;  ///< datagrams declared lost, of all lanes since start
   [[nodiscard]] bool uses_datagrams() const { return socket_.has_value(); }

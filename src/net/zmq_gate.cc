@@ -1,42 +1,14 @@
 #include "net/zmq_gate.h"
 
-#include <netinet/in.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 
 #include <array>
-#include <cerrno>
-#include <cstring>
 #include <string_view>
 #include <vector>
 
 #include "net/zmq_tools.h"
 
 namespace podring {
-namespace {
-
-/// The other end of a connection that libzmq has accepted; unspecified when it is gone already.
-Address peer_of(int fd) {
-  sockaddr_storage storage{};
-  socklen_t size = sizeof storage;
-  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return {};
-  if (storage.ss_family == AF_INET) {
-    sockaddr_in v4{};
-    std::memcpy(&v4, &storage, sizeof v4);
-    return Address::v4(ntohl(v4.sin_addr.s_addr));
-  }
-  sockaddr_in6 v6{};
-  std::memcpy(&v6, &storage, sizeof v6);
-  Address address;
-  for (int i = 0; i < 8; ++i) {
-    address.high = (address.high << 8) | v6.sin6_addr.s6_addr[i];
-    address.low = (address.low << 8) | v6.sin6_addr.s6_addr[i + 8];
-  }
-  return address;
-}
-
-}  // namespace
-
 ZmqGate::ZmqGate(zmq::context_t& context, Loop& loop, GateLimits limits)
     : context_{context}, loop_{loop}, limits_{limits} {
   requests_ = zmq::socket_t{context_, zmq::socket_type::rep};
@@ -78,23 +50,40 @@ void ZmqGate::read_events() {
     const int fd = static_cast<int>(event->value);
     forget(fd);
     if (event->event != ZMQ_EVENT_ACCEPTED) continue;
-    const Address source = peer_of(fd);
-    source_of_[fd] = source;
-    ++per_source_[source];
+    Connection& connection = connections_[fd];
+    connection.tcp = TcpConnection::of(fd);  // none when it is gone already
+    if (connection.tcp) connection.source = connection.tcp->remote();
+    ++per_source_[connection.source];
   }
 }
 
 void ZmqGate::forget(int fd) {
-  const auto found = source_of_.find(fd);
-  if (found == source_of_.end()) return;
-  const auto count = per_source_.find(found->second);
+  const auto found = connections_.find(fd);
+  if (found == connections_.end()) return;
+  const auto count = per_source_.find(found->second.source);
   if (--count->second == 0) per_source_.erase(count);
-  source_of_.erase(found);
+  if (found->second.route) fd_of_.erase(*found->second.route);
+  connections_.erase(found);
+}
+
+void ZmqGate::note_route(RouteId route, int fd) {
+  const auto found = connections_.find(fd);
+  if (found == connections_.end() || found->second.route == route) return;
+  if (found->second.route) fd_of_.erase(*found->second.route);
+  found->second.route = route;
+  fd_of_[route] = fd;
+}
+
+std::optional<TcpFigures> ZmqGate::figures(RouteId route) const {
+  const auto found = fd_of_.find(route);
+  if (found == fd_of_.end()) return std::nullopt;
+  const Connection& connection = connections_.at(found->second);
+  return connection.tcp ? connection.tcp->look() : std::nullopt;
 }
 
 bool ZmqGate::admits(const std::string& domain, const std::string& address) {
   if (domain == kOutgoing) return true;
-  if (source_of_.size() > limits_.connections) return false;
+  if (connections_.size() > limits_.connections) return false;
   const auto count = per_source_.find(parse_address(address).value_or(Address{}));
   return count == per_source_.end() || count->second <= limits_.connections_per_source;
 }
@@ -119,7 +108,7 @@ void ZmqGate::answer_requests() {
 }
 
 void ZmqGate::add_to(TransportCounters& counters) const {
-  counters.connections = source_of_.size();
+  counters.connections = connections_.size();
   counters.connections_accepted = accepted_;
   counters.connections_refused = refused_;
 }

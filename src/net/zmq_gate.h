@@ -6,12 +6,14 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
 #include <zmq.hpp>
 
 #include "net/loop.h"
+#include "net/tcp_connection.h"
 #include "net/transport.h"
 
 namespace podring {
@@ -38,9 +40,19 @@ class ZmqGate {
   void count_connections_of(zmq::socket_t& bound);
   void receive();
   [[nodiscard]] bool may_wait();
+  /// Messages of this route come by the connection with this descriptor.
+  void note_route(RouteId route, int fd);
+  /// nullopt: it is gone, or not known yet by note_route().
+  [[nodiscard]] std::optional<TcpFigures> figures(RouteId route) const;
   void add_to(TransportCounters& counters) const;
 
  private:
+  struct Connection {
+    Address source;
+    std::optional<TcpConnection> tcp;
+    std::optional<RouteId> route;
+  };
+
   void read_events();
   void answer_requests();
   [[nodiscard]] bool admits(const std::string& domain, const std::string& address);
@@ -54,7 +66,8 @@ class ZmqGate {
   int requests_fd_ = -1;
   int events_fd_ = -1;
   bool to_read_ = true;
-  std::unordered_map<int, Address> source_of_;  ///< by descriptor of the connection
+  std::unordered_map<int, Connection> connections_;  ///< by descriptor
+  std::unordered_map<RouteId, int> fd_of_;           ///< of those in connections_ that have one
   std::map<Address, std::size_t> per_source_;
   std::uint64_t accepted_ = 0;
   std::uint64_t refused_ = 0;

@@ -138,9 +138,9 @@ void ZmqTransport::open(LinkId id, Link& link, Address to) {
   link.dealer.set(zmq::sockopt::connect_timeout, kConnectTimeoutMs);
   link.monitor =
       monitor_of(context_, link.dealer, "inproc://podring-link-" + std::to_string(id),
-                 ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CLOSED |
-                     ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
-                     ZMQ_EVENT_HANDSHAKE_FAILED_AUTH);
+                 ZMQ_EVENT_CONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED |
+                     ZMQ_EVENT_CLOSED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
+                     ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH);
   // ZeroMQ's syntax for "from this address": source;destination.
   const bool from_own = !options_.bind.is_unspecified() && options_.bind.is_v4() == to.is_v4();
   link.dealer.connect("tcp://" + (from_own ? endpoint(options_.bind, 0) + ";" : std::string{}) +
@@ -287,6 +287,7 @@ bool ZmqTransport::receive_routes(TransportSink& sink) {
       const char* address = zmq_msg_gets(part_.handle(), "Peer-Address");
       from_ = address == nullptr ? Address{} : parse_address(address).value_or(Address{});
       from_route_ = route;
+      gate_.note_route(route, zmq_msg_get(part_.handle(), ZMQ_SRCFD));
     }
     bytes += part_.size();
     counters_.bytes_received += part_.size();
@@ -322,7 +323,9 @@ ZmqTransport::Got ZmqTransport::receive_events(LinkId id, Link& link, TransportS
   while (receive_part(link.monitor, part_)) {
     const std::optional<MonitorEvent> event = monitor_event(link.monitor, part_);
     if (!event) continue;
-    if (event->event != ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
+    if (event->event == ZMQ_EVENT_CONNECTED) {
+      link.tcp = TcpConnection::of(static_cast<int>(event->value));
+    } else if (event->event != ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
       broken = true;
     } else if (!link.connected) {
       link.connected = true;
@@ -331,6 +334,12 @@ ZmqTransport::Got ZmqTransport::receive_events(LinkId id, Link& link, TransportS
     }
   }
   return broken ? Got::broken : Got::all;
+}
+
+std::optional<TcpFigures> ZmqTransport::link_figures(LinkId id) const {
+  const auto found = links_.find(id);
+  if (found == links_.end() || !found->second->tcp) return std::nullopt;
+  return found->second->tcp->look();
 }
 
 TransportCounters ZmqTransport::counters() const {

@@ -41,6 +41,12 @@ class ZmqTransport final : public Transport {
   [[nodiscard]] bool may_wait() override;
   [[nodiscard]] TransportCounters counters() const override;
 
+  // Of the connection of a link or a route; nullopt: it is not made yet, or gone.
+  [[nodiscard]] std::optional<TcpFigures> link_figures(LinkId link) const;
+  [[nodiscard]] std::optional<TcpFigures> route_figures(RouteId route) const {
+    return gate_.figures(route);
+  }
+
   [[nodiscard]] std::uint16_t port() const { return port_; }  ///< that is bound
   /// For other sockets of the loop thread; they end before this does.
   [[nodiscard]] zmq::context_t& context() { return context_; }
@@ -51,6 +57,7 @@ class ZmqTransport final : public Transport {
     zmq::socket_t monitor;
     int dealer_fd = -1;
     int monitor_fd = -1;
+    std::optional<TcpConnection> tcp;
     bool connected = false;
     bool to_read = false;        ///< in links_to_read_
     bool events_to_read = true;  ///< the monitor's descriptor has told

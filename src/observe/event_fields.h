@@ -45,9 +45,14 @@ inline std::string_view name_of(const FrontEndShed&) { return "shed"; }
 inline std::string_view name_of(const LoopLagged&) { return "lag"; }
 inline std::string_view name_of(const TransportTrouble&) { return "transport"; }
 inline std::string_view name_of(const LaneChanged&) { return "lane"; }
+inline std::string_view name_of(const LaneMeasured&) { return "lane_measured"; }
 inline std::string_view name_of(const Warned&) { return "warning"; }
 
 // ---- levels
+/// Late ones may make more arrive in a period than were expected in it.
+inline std::uint64_t missing_of(const LaneCounts& counts) {
+  return counts.expected > counts.received ? counts.expected - counts.received : 0;
+}
 template <typename AnyEvent>
 Level level_of_one(const AnyEvent&) {
   return Level::info;
@@ -75,6 +80,17 @@ inline Level level_of_one(const LoopLagged&) { return Level::warn; }
 inline Level level_of_one(const TransportTrouble&) { return Level::warn; }
 inline Level level_of_one(const LaneChanged& event) {
   return event.open ? Level::info : Level::warn;
+}
+inline Level level_of_one(const LaneMeasured& event) {
+  // A few may go missing anywhere; what stays above 1 % is to be looked at.
+  constexpr std::uint64_t kFew = 3;
+  const auto much = [](std::uint64_t lost, std::uint64_t of) {
+    return lost >= kFew && lost * 100 >= of;
+  };
+  const LaneCounts& counts = event.counts;
+  const std::uint64_t missing = missing_of(counts);
+  return much(counts.lost, counts.sent) || much(missing, counts.expected) ? Level::warn
+                                                                          : Level::info;
 }
 inline Level level_of_one(const Warned&) { return Level::warn; }
 
@@ -288,6 +304,25 @@ void write_fields(Fields& out, const LaneChanged& event) {
   out.number("sent", event.sent);
   out.number("lost", event.lost);
   if (!event.detail.empty()) out.text("detail", event.detail);
+}
+template <typename Fields>
+void write_fields(Fields& out, const LaneMeasured& event) {
+  out.address("peer", event.peer);
+  out.text("link", event.link);
+  out.text("lane", event.lane);
+  out.flag("open", event.open);
+  if (event.round_trip) {
+    out.number("round_trip_us", micros_of(*event.round_trip));
+    out.number("jitter_us", micros_of(event.jitter));
+  }
+  out.number("path_mtu", event.path_mtu);
+  out.number("sent", event.counts.sent);
+  out.number("lost", event.counts.lost);
+  if (event.counts.expected > 0) {
+    out.number("received", event.counts.received);
+    out.number("missing", missing_of(event.counts));
+  }
+  out.number("over_ms", millis_of(event.over));
 }
 template <typename Fields>
 void write_fields(Fields& out, const Warned& event) {

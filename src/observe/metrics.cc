@@ -239,33 +239,56 @@ void add_transport(Families& out, const TransportMetrics& transport) {
               "Incoming connections turned away at a bound.", transport.connections_refused);
 }
 
-void add_lanes(Families& out, const DatagramMetrics& datagrams) {
-  const std::pair<const char*, const LaneMetrics*> lanes[] = {
-      {"successor", datagrams.successor ? &*datagrams.successor : nullptr},
-      {"predecessor", datagrams.predecessor ? &*datagrams.predecessor : nullptr}};
-  const auto family = [&](std::string_view name, std::string_view help, auto&& value) {
-    out.family(name, help, MetricType::Gauge);
-    for (const auto& [link, lane] : lanes) {
-      if (lane != nullptr && lane->round_trip) out.gauge(name, "", value(*lane), {{"link", link}});
+/// Those of one lane that is absent or does not measure something have no series there.
+void add_lanes(Families& out, const std::vector<LaneMetrics>& lanes) {
+  const auto family = [&](std::string_view name, std::string_view help, MetricType type,
+                          auto&& value) {
+    out.family(name, help, type);
+    for (const LaneMetrics& lane : lanes) {
+      const std::optional<double> is = value(lane);
+      if (!is) continue;
+      const Labels labels{{"link", lane.link}, {"lane", lane.lane}};
+      if (type == MetricType::Gauge) {
+        out.gauge(name, help, *is, labels);
+      } else {
+        out.counter(name, help, *is, labels);
+      }
     }
   };
-  constexpr std::string_view kOpen = "1 while the link's frames go by datagram as well.";
-  for (const auto& [link, lane] : lanes) {
-    out.gauge("podring_lane_open", kOpen, std::uint64_t{lane != nullptr && lane->open},
-              {{"link", link}});
-  }
-  family("podring_lane_round_trip_seconds", "Smoothed round trip of the link's datagrams.",
-         [](const LaneMetrics& lane) { return seconds_of(*lane.round_trip); });
-  family("podring_lane_jitter_seconds", "Mean deviation of that.",
-         [](const LaneMetrics& lane) { return seconds_of(lane.jitter); });
-  family("podring_lane_path_mtu_bytes", "The largest datagram that is sent, UDP payload.",
-         [](const LaneMetrics& lane) { return lane.path_mtu; });
+  using Value = std::optional<double>;
+  family("podring_lane_open", "1 while the link's frames can go by this lane.", MetricType::Gauge,
+         [](const LaneMetrics& lane) { return Value{lane.open ? 1 : 0}; });
+  family("podring_lane_round_trip_seconds", "Smoothed round trip of this lane alone.",
+         MetricType::Gauge, [](const LaneMetrics& lane) {
+           return lane.round_trip ? Value{seconds_of(*lane.round_trip)} : Value{};
+         });
+  family("podring_lane_jitter_seconds", "Mean deviation of that.", MetricType::Gauge,
+         [](const LaneMetrics& lane) {
+           return lane.round_trip ? Value{seconds_of(lane.jitter)} : Value{};
+         });
+  family("podring_lane_path_mtu_bytes", "The largest packet that is sent, its payload.",
+         MetricType::Gauge, [](const LaneMetrics& lane) {
+           return lane.path_mtu > 0 ? Value{static_cast<double>(lane.path_mtu)} : Value{};
+         });
+  const auto count = [&](std::string_view name, std::string_view help,
+                         std::uint64_t LaneCounts::*which, bool of_datagrams) {
+    family(name, help, MetricType::Counter, [&](const LaneMetrics& lane) {
+      const bool told = !of_datagrams || std::string_view{lane.lane} == "udp";
+      return told ? Value{static_cast<double>(lane.counts.*which)} : Value{};
+    });
+  };
+  count("podring_lane_sent_total", "Packets sent that want an ack.", &LaneCounts::sent, false);
+  count("podring_lane_lost_total", "Of them, those that were lost.", &LaneCounts::lost, false);
+  count("podring_lane_received_total", "Datagrams received, repeats not counted.",
+        &LaneCounts::received, true);
+  count("podring_lane_expected_total",
+        "Datagrams up to the newest that was received, missing ones included.",
+        &LaneCounts::expected, true);
 }
 
 /// Nothing without --lanes udp or auto.
 void add_datagrams(Families& out, const DatagramMetrics& datagrams) {
   if (!datagrams.used) return;
-  add_lanes(out, datagrams);
   out.counter("podring_datagrams_sent_total", "Datagrams sent.", datagrams.sent);
   out.counter("podring_datagrams_sent_bytes_total", "UDP payload sent.", datagrams.sent_bytes);
   out.counter("podring_datagrams_send_failures_total", "Datagrams that the kernel did not take.",
@@ -409,6 +432,7 @@ std::vector<MetricFamily> metric_families(const MetricsSnapshot& snapshot) {
   add_budgets(out, snapshot);
   add_names(out, snapshot.names);
   add_transport(out, snapshot.transport);
+  add_lanes(out, snapshot.lanes);
   add_datagrams(out, snapshot.datagrams);
   add_statuses(out, snapshot.statuses);
   add_loop(out, snapshot.loop);

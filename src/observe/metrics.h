@@ -19,6 +19,7 @@
 #include "core/status_exchange.h"
 #include "core/types.h"
 #include "observe/logger.h"
+#include "observe/node_events.h"
 
 namespace podring::observe {
 
@@ -68,17 +69,18 @@ struct TransportMetrics {
   std::uint64_t connections_refused = 0;
 };
 
-/// Of the datagram lane to the successor, or from the predecessor.
+/// Of one lane of the link to the successor, or from the predecessor.
 struct LaneMetrics {
+  const char* link = "";
+  const char* lane = "";  ///< "zmq" or "udp"
   bool open = false;
-  std::optional<Duration> round_trip;
+  std::optional<Duration> round_trip{};
   Duration jitter{};
-  std::uint64_t path_mtu = 0;  ///< bytes of UDP payload
+  std::uint64_t path_mtu = 0;  ///< bytes of payload; 0: there is no such lane now
+  LaneCounts counts{};         ///< since the start
 };
 struct DatagramMetrics {
   bool used = false;  ///< there is a socket for them
-  std::optional<LaneMetrics> successor;
-  std::optional<LaneMetrics> predecessor;
   std::uint64_t sent = 0;
   std::uint64_t sent_bytes = 0;
   std::uint64_t send_failures = 0;
@@ -123,6 +125,7 @@ struct MetricsSnapshot {
   bool ready = false;
   NamesMetrics names;
   TransportMetrics transport;
+  std::vector<LaneMetrics> lanes;
   DatagramMetrics datagrams;
   StatusMetrics statuses;
   LoopMetrics loop;

@@ -75,11 +75,30 @@ struct LaneChanged {
   std::uint64_t lost = 0;  ///< of them
   std::string detail;      ///< why it never opens; empty: it has or had
 };
+/// What a lane has sent and lost, each way.
+struct LaneCounts {
+  std::uint64_t sent = 0;      ///< packets that want an ack; segments with data of ZeroMQ's TCP
+  std::uint64_t lost = 0;      ///< of them; of TCP those that were sent again
+  std::uint64_t received = 0;  ///< datagrams; always 0 of TCP, which does not tell, as `expected`
+  std::uint64_t expected = 0;  ///< datagrams up to the newest that came, missing ones included
+};
+/// What one lane of the link to a neighbour has measured since the line before.
+struct LaneMeasured {
+  Address peer;
+  const char* link = "";  ///< "successor" or "predecessor"
+  const char* lane = "";  ///< "zmq" or "udp"
+  bool open = false;
+  std::optional<Duration> round_trip{};
+  Duration jitter{};
+  std::uint64_t path_mtu = 0;  ///< bytes of payload in the largest packet
+  LaneCounts counts{};
+  Duration over{};  ///< since the line before
+};
 struct Warned {  ///< for the operator: what is odd and what to change
   std::string detail;
 };
 
 using NodeEvent = std::variant<Started, Ready, Stopped, StartSeeds, NamesAnswered, FrontEndShed,
-                               LoopLagged, TransportTrouble, LaneChanged, Warned>;
+                               LoopLagged, TransportTrouble, LaneChanged, LaneMeasured, Warned>;
 
 }  // namespace podring::observe

@@ -11,8 +11,8 @@ namespace {
 
 bool lanes_open(TestRing& ring) {
   for (std::size_t n = 1; n <= ring.size(); ++n) {
-    if (ring.metric(n, "podring_lane_open{link=\"successor\"}") != 1 ||
-        ring.metric(n, "podring_lane_open{link=\"predecessor\"}") != 1)
+    if (ring.metric(n, "podring_lane_open{link=\"successor\",lane=\"udp\"}") != 1 ||
+        ring.metric(n, "podring_lane_open{link=\"predecessor\",lane=\"udp\"}") != 1)
       return false;
   }
   return true;
@@ -59,10 +59,11 @@ TEST_CASE("a peer without datagrams and peers with them are one ring", "[e2e][la
   ring.start(2, {"--lanes", "udp"});
   ring.start(3, {"--lanes", "zmq"});
   REQUIRE(ring.closed());
-  REQUIRE(eventually([&] { return ring.metric(1, "podring_lane_open{link=\"successor\"}") == 1; },
-                     20s));
+  REQUIRE(eventually(
+      [&] { return ring.metric(1, "podring_lane_open{link=\"successor\",lane=\"udp\"}") == 1; },
+      20s));
   CHECK(ring.post(1, "mixed", R"("count": 50, "hops": 20, "wait": "completed")").status == 200);
-  CHECK(ring.metric(2, "podring_lane_open{link=\"successor\"}") == 0);
+  CHECK(ring.metric(2, "podring_lane_open{link=\"successor\",lane=\"udp\"}") == 0);
   CHECK(ring.metric(3, "podring_datagrams_sent_total") == 0);
   REQUIRE(ring.stop_all());
   const auto [code, verdict] = ring.verify();
@@ -76,10 +77,11 @@ TEST_CASE("a ring key seals the datagrams; a peer with another key has ZeroMQ", 
   ring.start(2, {"--ring-key-file", key_file('a')});
   ring.start(3, {"--ring-key-file", key_file('b')});
   REQUIRE(ring.closed());
-  REQUIRE(eventually([&] { return ring.metric(1, "podring_lane_open{link=\"successor\"}") == 1; },
-                     20s));
+  REQUIRE(eventually(
+      [&] { return ring.metric(1, "podring_lane_open{link=\"successor\",lane=\"udp\"}") == 1; },
+      20s));
   CHECK(ring.post(1, "sealed", R"("count": 50, "hops": 20, "wait": "completed")").status == 200);
-  CHECK(ring.metric(2, "podring_lane_open{link=\"successor\"}") == 0);
+  CHECK(ring.metric(2, "podring_lane_open{link=\"successor\",lane=\"udp\"}") == 0);
   CHECK(ring.metric(3, "podring_datagrams_sent_total") == 0);
   CHECK(ring.peer(3).wait_for_lines("\"detail\":\"this side has ring key", 1, 5s));
   REQUIRE(ring.stop_all());

@@ -172,7 +172,7 @@ def drop(options, folder):
 
 def lanes_open(ring):
     """Of all links, those whose frames go by datagram as well."""
-    return sum(peer["lane_to"] is not None and peer["lane_to"]["state"] == "open"
+    return sum(peer["udp_to"] is not None and peer["udp_to"]["state"] == "open"
                for pod in ring.pods for peer in (pod.ring_state() or {"peers": []})["peers"])
 
 
@@ -220,6 +220,47 @@ def udp_blocked(options, folder):
         logs = folder / name.split()[0]
         logs.mkdir()
         yield from datagrams(options, logs, f"datagrams blocked {name}", rules)
+
+
+def lane_counts(pod, link, lane):
+    """(sent, lost, expected, received) since the start, as the pod's metrics say."""
+    text = pod.get("/metrics", 8081)[1].decode()
+    labels = f'{{link="{link}",lane="{lane}"}}'
+    found = {name: float(value) for name, value in (line.rsplit(" ", 1) for line in text.splitlines() if line.startswith("podring_lane_"))}
+    return [found.get(f"podring_lane_{what}_total{labels}", 0) for what in ("sent", "lost", "expected", "received")]
+
+
+def share(part, whole):
+    return part / whole if whole else 0.0
+
+
+def lane_figures(options, folder):
+    """What is lost on its way from one pod to the next, of one lane, is told of that lane and that direction."""
+    percent = 10
+    for lane, match in (("udp", "udp dport 5570"), ("zmq", "tcp dport 5570")):
+        logs = folder / lane
+        logs.mkdir()
+        with ring_under_load(options, logs, 3, "--lanes", lane) as ring:
+            wait_until("open lanes", lambda: lane == "zmq" or lanes_open(ring) == 3, 30)
+            first, second = ring.pods[:2]
+            ends = {(pod, link, one): lane_counts(pod, link, one)
+                    for pod, link in ((first, "successor"), (second, "predecessor")) for one in ("udp", "zmq")}
+            second.port.drop(f"in ip saddr {first.address} {match} numgen random mod 100 < {percent}")
+            time.sleep(max(options.seconds, 10))
+            grown = {end: [now - then for now, then in zip(lane_counts(*end), before)] for end, before in ends.items()}
+            second.port.heal()
+            outcome = Outcome(ring)
+        sent, lost, _, _ = grown[first, "successor", lane]
+        there = share(lost, sent)
+        yield verdict(f"{percent} % of {lane} dropped one way", outcome)
+        yield "  lost, as its sender tells", 0.5 < there * 100 / percent < 2, f"{there:.1%} of {sent:.0f}"
+        if lane == "udp":
+            expected, received = grown[second, "predecessor", lane][2:]
+            missing = share(expected - received, expected)
+            yield "  missing, as its receiver tells", 0.5 < missing * 100 / percent < 2, f"{missing:.1%} of {expected:.0f}"
+            for what, end in (("the other way", (second, "predecessor", "udp")), ("by zmq", (first, "successor", "zmq"))):
+                sent, lost, _, _ = grown[end]
+                yield f"  lost {what}", sent > 0 and share(lost, sent) < 0.02, f"{share(lost, sent):.1%} of {sent:.0f}"
 
 
 def slow_dns(options, folder):
@@ -321,6 +362,6 @@ def two_at_once(options, folder):
 
 
 SCENARIOS = {"kill": kill, "pause": pause, "cut-one-way": cut_one_way, "cut-both-ways": cut_both_ways, "cut-off": cut_off, "drop": drop,
-             "udp-loss": udp_loss, "udp-blocked": udp_blocked,
+             "udp-loss": udp_loss, "udp-blocked": udp_blocked, "lane-figures": lane_figures,
              "eight": eight, "slow-dns": slow_dns, "no-dns": no_dns, "rolling": rolling, "two-in-a-row": two_in_a_row,
              "two-at-once": two_at_once}

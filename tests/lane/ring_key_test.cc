@@ -64,7 +64,7 @@ class TwoPeers {
     }
   }
   [[nodiscard]] bool open() const {
-    const auto figures = dialler.figures(kDialled, true);
+    const auto figures = dialler.link_figures(kLink);
     return figures && figures->state == LaneState::open;
   }
 
@@ -129,7 +129,7 @@ TEST_CASE("a sealed datagram that comes again is not taken again", "[lane][seal]
   for (const Bytes& datagram : peers.to_dialled)
     CHECK(peers.dialled.on_datagram(peers.now, datagram, peers.at_dialled));
   CHECK(peers.at_dialled.frames.size() == 1);
-  const auto figures = peers.dialled.figures(Address::v4(0x7f000001), false);
+  const auto figures = peers.dialled.route_figures(kRoute);
   CHECK(figures->repeats == peers.to_dialled.size());
 }
 

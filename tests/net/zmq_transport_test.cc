@@ -94,6 +94,55 @@ TEST_CASE("frames go out on a link and come back on its route", "[net][transport
   CHECK(client.transport.counters().sends_full == 0);
 }
 
+TEST_CASE("what the kernel knows of a connection is told while it lives", "[net][transport]") {
+  Node server{podring::loopback(1)};
+  Node client{podring::loopback(2), 0, server.transport.port()};
+  CHECK_FALSE(client.transport.link_figures(7));
+  client.transport.dial(7, podring::loopback(1));
+  REQUIRE(run_until({&server, &client}, [&] { return !client.connected.empty(); }));
+  const auto before = client.transport.link_figures(7);
+  REQUIRE(before);
+  CHECK(before->segment_max > 500);
+  client.transport.send_link(7, "hello");
+  REQUIRE(run_until({&server, &client}, [&] { return !server.frames.empty(); }));
+  CHECK(client.transport.link_figures(7)->sent > before->sent);
+
+  const podring::RouteId route = server.routes[0];
+  const auto back = server.transport.route_figures(route);
+  REQUIRE(back);
+  server.transport.send_route(route, "welcome");
+  REQUIRE(run_until({&server, &client}, [&] { return !client.answers[7].empty(); }));
+  CHECK(server.transport.route_figures(route)->sent > back->sent);
+  CHECK_FALSE(server.transport.route_figures(route + 1));
+
+  client.transport.hang_up(7);
+  CHECK_FALSE(client.transport.link_figures(7));
+  REQUIRE(
+      run_until({&server, &client}, [&] { return server.transport.counters().connections == 0; }));
+  CHECK_FALSE(server.transport.route_figures(route));
+}
+
+TEST_CASE("a descriptor that is used again is not the connection that had it", "[net][transport]") {
+  Node server{podring::loopback(1)};
+  const sockaddr_in to = podring::loopback_socket_address(1, server.transport.port());
+  const auto connect = [&] {
+    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    REQUIRE(::connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0);
+    return fd;
+  };
+  const int fd = connect();
+  const auto connection = podring::TcpConnection::of(fd);
+  REQUIRE(connection);
+  CHECK(connection->look());
+  CHECK(connection->remote() == podring::loopback(1));
+  ::close(fd);
+  CHECK_FALSE(connection->look());
+  const int again = connect();
+  REQUIRE(again == fd);
+  CHECK_FALSE(connection->look());
+  ::close(again);
+}
+
 TEST_CASE("it is the same over IPv6", "[net][transport]") {
   const Address own = *podring::parse_address("::1");
   std::optional<Node> server;

@@ -130,6 +130,8 @@ std::vector<Sample> samples() {
       LoopLagged{1s},
       TransportTrouble{"what", "detail"},
       LaneChanged{peer, true, true, 1ms, 2, 1, ""},
+      LaneMeasured{peer, "successor", "zmq", true, 1ms, 1us, 1448, {100, 1, 0, 0}, 60s},
+      LaneMeasured{peer, "predecessor", "udp", true, {}, {}, 1200, {100, 9, 90, 99}, 60s},
       LaneChanged{peer, false, false, std::nullopt, 2, 1, "why"},
       Warned{"detail"}};
   for (const NodeEvent& event : node_events) all.push_back(sample_of(event));

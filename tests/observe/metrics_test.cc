@@ -55,7 +55,10 @@ MetricsSnapshot full_snapshot() {
   const Event event = visit(travelled("m", {"pod-x"}));
   snapshot.hops.observe(kNow, std::get<Visited>(event));  // 100 us after the arrival before
   snapshot.datagrams.used = true;
-  snapshot.datagrams.successor = LaneMetrics{true, 80us, 5us, 1452};
+  snapshot.lanes = {{"successor", "zmq", true, 200us, 10us, 1448, {.sent = 50, .lost = 2}},
+                    {"successor", "udp", true, 80us, 5us, 1452, {40, 3, 60, 64}},
+                    {"predecessor", "zmq", true, std::nullopt, {}, 1448, {.sent = 30}},
+                    {"predecessor", "udp"}};
   snapshot.datagrams.sent = 6;
   return snapshot;
 }
@@ -130,9 +133,25 @@ TEST_CASE("values are those of the snapshot", "[metrics]") {
   CHECK(value("podring_link_up{link=\"predecessor\"}") == 1);
   CHECK(value("podring_link_round_trip_seconds{link=\"successor\"}") == Approx(250e-6));
   CHECK(value("podring_link_silent_seconds{link=\"predecessor\"}") == Approx(0.02));
-  CHECK(value("podring_lane_open{link=\"successor\"}") == 1);
-  CHECK(value("podring_lane_open{link=\"predecessor\"}") == 0);
-  CHECK(value("podring_lane_round_trip_seconds{link=\"successor\"}") == Approx(80e-6));
+  const auto lane = [&](const std::string& name, const std::string& link,
+                        const std::string& which) {
+    return value("podring_lane_" + name + "{link=\"" + link + "\",lane=\"" + which + "\"}");
+  };
+  CHECK(lane("open", "successor", "udp") == 1);
+  CHECK(lane("open", "predecessor", "udp") == 0);
+  CHECK(lane("round_trip_seconds", "successor", "zmq") == Approx(200e-6));
+  CHECK(lane("round_trip_seconds", "successor", "udp") == Approx(80e-6));
+  CHECK(lane("jitter_seconds", "successor", "udp") == Approx(5e-6));
+  CHECK(lane("path_mtu_bytes", "predecessor", "zmq") == 1448);
+  CHECK(lane("sent_total", "successor", "zmq") == 50);
+  CHECK(lane("lost_total", "successor", "zmq") == 2);
+  CHECK(lane("lost_total", "successor", "udp") == 3);
+  CHECK(lane("received_total", "successor", "udp") == 60);
+  CHECK(lane("expected_total", "successor", "udp") == 64);
+  // What a lane does not measure is absent.
+  const std::string from_zmq = "{link=\"predecessor\",lane=\"zmq\"}";
+  CHECK_FALSE(samples.contains("podring_lane_round_trip_seconds" + from_zmq));
+  CHECK_FALSE(samples.contains("podring_lane_received_total" + from_zmq));
   CHECK(value("podring_datagrams_sent_total") == 6);
   CHECK(value("podring_peers_suspected") == 1);
   CHECK(value("podring_queue_envelopes") == 17);

@@ -303,7 +303,11 @@ std::size_t SimNet::lane_frames_open() const {
 
 std::optional<lane::LaneFigures> SimNet::lane(Pid pid, Address to) const {
   const Process& owner = process(pid);
-  return owner.lanes ? owner.lanes->lanes().figures(to, true) : std::nullopt;
+  if (!owner.lanes) return std::nullopt;
+  for (const lane::LaneChange& each : owner.lanes->lanes().all()) {
+    if (each.outgoing && each.peer == to) return each.figures;
+  }
+  return std::nullopt;
 }
 
 std::string SimNet::describe_lanes() const {
