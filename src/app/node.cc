@@ -122,7 +122,8 @@ void Node::start() {
   }
   tell(started);
   for (const std::string& warning : std::exchange(warnings_, {})) tell(observe::Warned{warning});
-  if (!transport_.trouble().empty()) tell(observe::Warned{transport_.trouble()});
+  if (const std::string& why = transport_.trouble(); !why.empty())
+    tell(observe::Warned{"frames go by ZeroMQ alone: " + why});
   backend_.set_readiness({false, "waiting for the first answer of the name service"});
   names_.start(now_, peer_);
   wake_at_ = now_.steady;
@@ -239,7 +240,9 @@ void Node::tell(const observe::NodeEvent& event) {
 
 void Node::tell_sheds() {
   if (!sheds_.due(now_.steady)) return;
-  for (const auto& line : sheds_.look(now_.steady, zmq_.counters())) tell(line);
+  TransportCounters counters = zmq_.counters();
+  counters.lanes_refused = transport_.refused();
+  for (const auto& line : sheds_.look(now_.steady, counters)) tell(line);
   if (const std::uint64_t count = seeds_.take_forgotten(); count > 0) {
     tell(observe::FrontEndShed{"seeds_followed", count});
   }

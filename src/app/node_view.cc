@@ -97,6 +97,8 @@ std::vector<observe::TransportTrouble> TransportSheds::look(TimePoint now,
        "messages with more than one part, or with a routing id, were dropped; this is no peer"},
       {&TransportCounters::connections_refused, "connections_refused",
        "incoming connections were turned away at the bound"},
+      {&TransportCounters::lanes_refused, "lanes_refused",
+       "sessions go by ZeroMQ alone because too many others have datagrams; they lose nothing"},
       {&TransportCounters::opens_failed, "opens_failed",
        "no descriptor or socket for a link: raise the limit of open files"},
   };
@@ -142,10 +144,12 @@ void NodeView::note(Now now, const Event& event, const Peer& peer) {
 observe::DatagramMetrics datagram_metrics(const LaneTransport& lanes) {
   const DatagramCounters counters = lanes.counters();
   return {.used = lanes.uses_datagrams(),
+          .port_missing = !lanes.trouble().empty(),
           .sent = counters.sent,
           .sent_bytes = counters.sent_bytes,
           .send_failures = counters.send_failures,
           .lost = lanes.lost(),
+          .lanes_refused = lanes.refused(),
           .received = counters.received,
           .received_bytes = counters.received_bytes,
           .strangers = counters.strangers};

@@ -112,6 +112,8 @@ bool Lanes::send_route(TimePoint now, RouteId route, Bytes& frame) {
   if (entry != nullptr) {
     open(now, *entry, hello.offer);
     PODRING_CHECK(offer_in(frame, entry->own));
+  } else {
+    ++refused_;
   }
   wanted_.erase(wanted);
   return false;
@@ -127,8 +129,12 @@ void Lanes::on_link_frame(TimePoint now, LinkId link, ByteView frame) {
 
 void Lanes::on_route_frame(TimePoint now, RouteId route, Address from, ByteView frame) {
   if (frame_type(frame) == FrameType::hello && read_frame(frame, frame_) &&
-      frame_.hello.role == Role::peer && frame_.hello.lane && wanted_.size() < kIncomingMax) {
-    wanted_[route] = {frame_.session, from, *frame_.hello.lane};
+      frame_.hello.role == Role::peer && frame_.hello.lane) {
+    if (wanted_.size() < kIncomingMax) {
+      wanted_[route] = {frame_.session, from, *frame_.hello.lane};
+    } else {
+      ++refused_;
+    }
   }
   if (Entry* entry = find(routes_, route); entry != nullptr) entry->heard = now;
 }

@@ -68,6 +68,7 @@ class Lanes {
   [[nodiscard]] bool send_link(LinkId link, Bytes& frame);
   [[nodiscard]] bool send_route(TimePoint now, RouteId route, Bytes& frame);
   void on_link_broken(LinkId link) { remove(links_, link); }
+  void on_route_broken(RouteId route) { remove(routes_, route); }
   void on_link_frame(TimePoint now, LinkId link, ByteView frame);
   void on_route_frame(TimePoint now, RouteId route, Address from, ByteView frame);
 
@@ -92,6 +93,8 @@ class Lanes {
   }
   [[nodiscard]] std::vector<LaneChange> all() const;
   [[nodiscard]] std::uint64_t lost() const;  ///< datagrams declared lost, of all lanes since start
+  /// Sessions that have no lane because there were kIncomingMax, since start.
+  [[nodiscard]] std::uint64_t refused() const { return refused_; }
 
  private:
   struct Entry {
@@ -135,6 +138,7 @@ class Lanes {
   std::unordered_map<RouteId, Wanted> wanted_;
   std::vector<LaneChange> changes_;
   std::uint64_t lost_before_ = 0;  // by lanes that are gone
+  std::uint64_t refused_ = 0;
   TimePoint forget_at_;
   AnyFrame frame_;   // scratch
   Payload payload_;  // scratch

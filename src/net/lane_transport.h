@@ -58,6 +58,8 @@ class LaneTransport final : private TransportSink {
   [[nodiscard]] std::optional<lane::LaneFigures> route_figures(RouteId route) const;
   [[nodiscard]] DatagramCounters counters() const;
   [[nodiscard]] std::uint64_t lost() const;  ///< datagrams declared lost, of all lanes since start
+  /// Sessions that got no datagrams because too many had them, since start.
+  [[nodiscard]] std::uint64_t refused() const { return lanes_ ? lanes_->refused() : 0; }
   [[nodiscard]] bool uses_datagrams() const { return socket_.has_value(); }
   /// Why datagrams are not used though they were asked for; empty: they are, or were not.
   [[nodiscard]] const std::string& trouble() const { return trouble_; }
@@ -68,6 +70,9 @@ class LaneTransport final : private TransportSink {
   void on_link_broken(LinkId link) override;
   void on_link_frame(LinkId link, ByteView frame) override;
   void on_route_frame(RouteId route, Address from, ByteView frame) override;
+  void on_route_broken(RouteId route) override {
+    if (lanes_) lanes_->on_route_broken(route);
+  }
 
   [[nodiscard]] bool receive_datagrams();
 

@@ -20,6 +20,8 @@ class TransportSink {
   virtual void on_link_frame(LinkId link, ByteView frame) = 0;
   /// `from` is the other end of the connection, which need not be a peer's ring address.
   virtual void on_route_frame(RouteId route, Address from, ByteView frame) = 0;
+  /// Its connection is gone. Frames that came before may be handed over after this.
+  virtual void on_route_broken(RouteId) {}
 };
 
 /// All since start, except where it says "present".
@@ -39,6 +41,7 @@ struct TransportCounters {
   std::uint64_t connections = 0;   ///< present: incoming
   std::uint64_t connections_accepted = 0;
   std::uint64_t connections_refused = 0;  ///< turned away at a bound
+  std::uint64_t lanes_refused = 0;        ///< sessions without datagrams, as too many had them
 };
 
 class Transport {

@@ -4,7 +4,6 @@
 
 #include <array>
 #include <string_view>
-#include <vector>
 
 #include "net/zmq_tools.h"
 
@@ -62,7 +61,10 @@ void ZmqGate::forget(int fd) {
   if (found == connections_.end()) return;
   const auto count = per_source_.find(found->second.source);
   if (--count->second == 0) per_source_.erase(count);
-  if (found->second.route) fd_of_.erase(*found->second.route);
+  if (found->second.route) {
+    broken_.push_back(*found->second.route);
+    fd_of_.erase(*found->second.route);
+  }
   connections_.erase(found);
 }
 

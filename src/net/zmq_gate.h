@@ -9,6 +9,8 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include <zmq.hpp>
 
@@ -44,6 +46,8 @@ class ZmqGate {
   void note_route(RouteId route, int fd);
   /// nullopt: it is gone, or not known yet by note_route().
   [[nodiscard]] std::optional<TcpFigures> figures(RouteId route) const;
+  /// Routes of connections that have ended since the last call.
+  [[nodiscard]] std::vector<RouteId> take_broken() { return std::exchange(broken_, {}); }
   void add_to(TransportCounters& counters) const;
 
  private:
@@ -67,7 +71,8 @@ class ZmqGate {
   int events_fd_ = -1;
   bool to_read_ = true;
   std::unordered_map<int, Connection> connections_;  ///< by descriptor
-  std::unordered_map<RouteId, int> fd_of_;           ///< of those in connections_ that have one
+  std::vector<RouteId> broken_;
+  std::unordered_map<RouteId, int> fd_of_;  ///< of those in connections_ that have one
   std::map<Address, std::size_t> per_source_;
   std::uint64_t accepted_ = 0;
   std::uint64_t refused_ = 0;

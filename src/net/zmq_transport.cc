@@ -236,6 +236,7 @@ bool ZmqTransport::may_wait() {
 
 bool ZmqTransport::receive(TransportSink& sink) {
   gate_.receive();
+  for (const RouteId route : gate_.take_broken()) sink.on_route_broken(route);
   bool more = receive_routes(sink);
   std::swap(reading_, links_to_read_);
   for (const LinkId id : reading_) {

@@ -286,8 +286,10 @@ void add_lanes(Families& out, const std::vector<LaneMetrics>& lanes) {
         &LaneCounts::expected, true);
 }
 
-/// Nothing without --lanes udp or auto.
 void add_datagrams(Families& out, const DatagramMetrics& datagrams) {
+  out.gauge("podring_datagrams_port_missing",
+            "1 when --lanes auto could not have its UDP port: frames go by ZeroMQ alone.",
+            std::uint64_t{datagrams.port_missing});
   if (!datagrams.used) return;
   out.counter("podring_datagrams_sent_total", "Datagrams sent.", datagrams.sent);
   out.counter("podring_datagrams_sent_bytes_total", "UDP payload sent.", datagrams.sent_bytes);
@@ -300,6 +302,9 @@ void add_datagrams(Families& out, const DatagramMetrics& datagrams) {
               datagrams.received);
   out.counter("podring_datagrams_received_bytes_total", "Their UDP payload.",
               datagrams.received_bytes);
+  out.counter("podring_datagrams_lanes_refused_total",
+              "Sessions that go by ZeroMQ alone because 64 others have datagrams.",
+              datagrams.lanes_refused);
   out.counter("podring_datagrams_strangers_total",
               "Datagrams dropped: malformed, or without a token that was given out.",
               datagrams.strangers);

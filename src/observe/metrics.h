@@ -80,11 +80,13 @@ struct LaneMetrics {
   LaneCounts counts{};         ///< since the start
 };
 struct DatagramMetrics {
-  bool used = false;  ///< there is a socket for them
+  bool used = false;          ///< there is a socket for them
+  bool port_missing = false;  ///< they were asked for, and their port could not be had
   std::uint64_t sent = 0;
   std::uint64_t sent_bytes = 0;
   std::uint64_t send_failures = 0;
   std::uint64_t lost = 0;
+  std::uint64_t lanes_refused = 0;
   std::uint64_t received = 0;
   std::uint64_t received_bytes = 0;
   std::uint64_t strangers = 0;

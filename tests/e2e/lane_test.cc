@@ -1,7 +1,11 @@
 // proto-docs/datagrams.md: a ring whose frames go by datagram as well.
+#include <sys/socket.h>
+
 #include <fstream>
 
 #include "e2e/support/ring.h"
+#include "net/loop.h"
+#include "net/loopback.h"
 #include "support/catch.h"
 
 using namespace std::chrono_literals;
@@ -9,13 +13,23 @@ using podring::e2e::TestRing, podring::e2e::eventually;
 
 namespace {
 
+bool lane_open(TestRing& ring, std::size_t n, const std::string& link,
+               const std::string& lane = "udp") {
+  return ring.metric(n, "podring_lane_open{link=\"" + link + "\",lane=\"" + lane + "\"}") == 1;
+}
+
 bool lanes_open(TestRing& ring) {
   for (std::size_t n = 1; n <= ring.size(); ++n) {
-    if (ring.metric(n, "podring_lane_open{link=\"successor\",lane=\"udp\"}") != 1 ||
-        ring.metric(n, "podring_lane_open{link=\"predecessor\",lane=\"udp\"}") != 1)
-      return false;
+    if (!lane_open(ring, n, "successor") || !lane_open(ring, n, "predecessor")) return false;
   }
   return true;
+}
+
+void stop_and_verify(TestRing& ring) {
+  REQUIRE(ring.stop_all());
+  const auto [code, verdict] = ring.verify();
+  INFO(verdict);
+  CHECK(code == 0);
 }
 
 /// The path of a file with a ring key of this digit.
@@ -47,10 +61,7 @@ TEST_CASE("frames go by datagram where both sides say so, and nothing is lost", 
   CHECK(large.status == 200);
   CHECK(eventually([&] { return ring.metric(2, "podring_transport_sent_bytes_total") > 60'000; },
                    5s));
-  REQUIRE(ring.stop_all());
-  const auto [code, verdict] = ring.verify();
-  INFO(verdict);
-  CHECK(code == 0);
+  stop_and_verify(ring);
 }
 
 TEST_CASE("a peer without datagrams and peers with them are one ring", "[e2e][lane]") {
@@ -59,16 +70,11 @@ TEST_CASE("a peer without datagrams and peers with them are one ring", "[e2e][la
   ring.start(2, {"--lanes", "udp"});
   ring.start(3, {"--lanes", "zmq"});
   REQUIRE(ring.closed());
-  REQUIRE(eventually(
-      [&] { return ring.metric(1, "podring_lane_open{link=\"successor\",lane=\"udp\"}") == 1; },
-      20s));
+  REQUIRE(eventually([&] { return lane_open(ring, 1, "successor"); }, 20s));
   CHECK(ring.post(1, "mixed", R"("count": 50, "hops": 20, "wait": "completed")").status == 200);
-  CHECK(ring.metric(2, "podring_lane_open{link=\"successor\",lane=\"udp\"}") == 0);
+  CHECK_FALSE(lane_open(ring, 2, "successor"));
   CHECK(ring.metric(3, "podring_datagrams_sent_total") == 0);
-  REQUIRE(ring.stop_all());
-  const auto [code, verdict] = ring.verify();
-  INFO(verdict);
-  CHECK(code == 0);
+  stop_and_verify(ring);
 }
 
 TEST_CASE("a ring key seals the datagrams; a peer with another key has ZeroMQ", "[e2e][lane]") {
@@ -77,15 +83,34 @@ TEST_CASE("a ring key seals the datagrams; a peer with another key has ZeroMQ", 
   ring.start(2, {"--ring-key-file", key_file('a')});
   ring.start(3, {"--ring-key-file", key_file('b')});
   REQUIRE(ring.closed());
-  REQUIRE(eventually(
-      [&] { return ring.metric(1, "podring_lane_open{link=\"successor\",lane=\"udp\"}") == 1; },
-      20s));
+  REQUIRE(eventually([&] { return lane_open(ring, 1, "successor"); }, 20s));
   CHECK(ring.post(1, "sealed", R"("count": 50, "hops": 20, "wait": "completed")").status == 200);
-  CHECK(ring.metric(2, "podring_lane_open{link=\"successor\",lane=\"udp\"}") == 0);
+  CHECK_FALSE(lane_open(ring, 2, "successor"));
   CHECK(ring.metric(3, "podring_datagrams_sent_total") == 0);
   CHECK(ring.peer(3).wait_for_lines("\"detail\":\"this side has ring key", 1, 5s));
-  REQUIRE(ring.stop_all());
-  const auto [code, verdict] = ring.verify();
-  INFO(verdict);
-  CHECK(code == 0);
+  stop_and_verify(ring);
+}
+
+TEST_CASE(
+    "auto goes by ZeroMQ alone where the UDP port is taken, and says so once; udp does not start",
+    "[e2e][lane]") {
+  const podring::OwnFd taken{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+  const sockaddr_in at = podring::loopback_socket_address(2, podring::e2e::kRingPort);
+  REQUIRE(::bind(taken.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at) == 0);
+  TestRing ring{3, {"--drain-linger-ms", "200", "--seed-on-start", "0"}};
+  podring::e2e::Process strict{podring::e2e::program("podring"),
+                               {"--address", podring::e2e::address(2), "--lanes", "udp"}};
+  CHECK(strict.wait(10s) == 1);
+
+  for (std::size_t n = 1; n <= 3; ++n) ring.start(n, {"--lanes", "auto"});
+  REQUIRE(ring.closed());
+  REQUIRE(eventually([&] { return lane_open(ring, 3, "successor"); }, 20s));
+  CHECK(ring.post(1, "mixed", R"("count": 20, "hops": 20, "wait": "completed")").status == 200);
+  CHECK(ring.metric(2, "podring_datagrams_port_missing") == 1);
+  CHECK(ring.metric(3, "podring_datagrams_port_missing") == 0);
+  CHECK_FALSE(lane_open(ring, 1, "successor"));
+  CHECK(lane_open(ring, 1, "successor", "zmq"));
+  CHECK(ring.peer(2).wait_for_lines("frames go by ZeroMQ alone: cannot listen", 1, 5s));
+  stop_and_verify(ring);
+  CHECK_FALSE(ring.peer(2).wait_for_lines("frames go by ZeroMQ alone", 2, 0s));
 }

@@ -40,6 +40,7 @@ class Node final : public podring::TransportSink {
     routes.push_back(route);
     froms.push_back(from);
   }
+  void on_route_broken(RouteId route) override { routes_broken.push_back(route); }
   void turn() {
     loop.wait(more || !transport.may_wait() ? 0ms : 1ms);
     loop.dispatch();
@@ -53,6 +54,7 @@ class Node final : public podring::TransportSink {
   std::map<LinkId, std::vector<Bytes>> answers;
   std::vector<Bytes> frames;
   std::vector<RouteId> routes;
+  std::vector<RouteId> routes_broken;
   std::vector<Address> froms;
   bool more = false;
 };
@@ -120,6 +122,7 @@ TEST_CASE("what the kernel knows of a connection is told while it lives", "[net]
   REQUIRE(
       run_until({&server, &client}, [&] { return server.transport.counters().connections == 0; }));
   CHECK_FALSE(server.transport.route_figures(route));
+  CHECK(server.routes_broken == std::vector<RouteId>{route});
 }
 
 TEST_CASE("a descriptor that is used again is not the connection that had it", "[net][transport]") {
@@ -135,12 +138,13 @@ TEST_CASE("a descriptor that is used again is not the connection that had it", "
   REQUIRE(connection);
   CHECK(connection->look());
   CHECK(connection->remote() == podring::loopback(1));
+  const int other = connect();
+  REQUIRE(::dup2(other, fd) == fd);  // closes the first one
+  CHECK_FALSE(connection->look());
+  CHECK(podring::TcpConnection::of(fd)->look());
+  ::close(other);
   ::close(fd);
   CHECK_FALSE(connection->look());
-  const int again = connect();
-  REQUIRE(again == fd);
-  CHECK_FALSE(connection->look());
-  ::close(again);
 }
 
 TEST_CASE("it is the same over IPv6", "[net][transport]") {

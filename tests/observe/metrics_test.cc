@@ -153,6 +153,7 @@ TEST_CASE("values are those of the snapshot", "[metrics]") {
   CHECK_FALSE(samples.contains("podring_lane_round_trip_seconds" + from_zmq));
   CHECK_FALSE(samples.contains("podring_lane_received_total" + from_zmq));
   CHECK(value("podring_datagrams_sent_total") == 6);
+  CHECK(value("podring_datagrams_port_missing") == 0);
   CHECK(value("podring_peers_suspected") == 1);
   CHECK(value("podring_queue_envelopes") == 17);
   CHECK(value("podring_dns_answers_total{outcome=\"answer\"}") == 9);
