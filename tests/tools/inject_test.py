@@ -6,9 +6,7 @@
 import json
 import os
 import pathlib
-import pty
 import re
-import select
 import signal
 import socket
 import subprocess
@@ -20,58 +18,12 @@ import unittest
 import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from support.ring import Ring, address  # noqa: E402
+from support.terminal import Terminal  # noqa: E402
 from support.waiting import eventually  # noqa: E402
 
 BIN = pathlib.Path()
 WITHIN = 60  # seconds for anything that is awaited; the machine may be busy
-
-
-def address(n):
-    """A loopback address that no other test process has: 127.a.b.n, a and b from the process id."""
-    pid = os.getpid()
-    return f"127.{2 + (pid >> 8) % 250}.{pid & 0xff}.{n}"
-
-
-class Ring:
-    """Podrings at address(first) .. that know each other by --peers."""
-
-    def __init__(self, first, size, *flags):
-        self.addresses = [address(first + i) for i in range(size)]
-        self.folder = tempfile.TemporaryDirectory()
-        self.flags = flags
-        self.processes = {}
-        for i in range(size):
-            self.start(i)
-        eventually(self.closed, "the ring closes")
-
-    def start(self, i):
-        log = open(pathlib.Path(self.folder.name) / f"{i}-{len(self.processes)}.log", "wb")
-        self.processes[i] = subprocess.Popen(
-            [BIN / "podring", "--address", self.addresses[i], "--name", f"pod-{i + 1}", "--seed-on-start", "0",
-             "--peers", ",".join(self.addresses), *self.flags],
-            stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
-        log.close()
-
-    def closed(self):
-        for i, own in enumerate(self.addresses):
-            try:
-                with urllib.request.urlopen(f"http://{own}:8080/ring", timeout=5) as answer:
-                    successor = json.load(answer)["successor"]
-            except OSError:
-                return False
-            if successor != self.addresses[(i + 1) % len(self.addresses)]:
-                return False
-        return True
-
-    def kill(self, i):
-        self.processes[i].kill()
-        self.processes[i].wait()
-
-    def stop(self):
-        for process in self.processes.values():
-            process.kill()
-            process.wait()
-        self.folder.cleanup()
 
 
 def command(*arguments):
@@ -87,7 +39,7 @@ def inject(*arguments, environment=None):
 class OnARing(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.ring = Ring(1, 3)
+        cls.ring = Ring(BIN, 1, 3)
         cls.peer = cls.ring.addresses[0]
 
     @classmethod
@@ -200,25 +152,10 @@ class OnARing(unittest.TestCase):
         self.assertIn("could not be written", done.stderr)
 
     def on_a_terminal(self, *arguments, **environment):
-        main, other = pty.openpty()
-        process = subprocess.Popen(command(*arguments), stdin=other, stdout=other, stderr=other,
-                                   env={**os.environ, "TERM": "xterm", **environment})
-        os.close(other)
-        seen = b""
-        until = time.monotonic() + WITHIN
-        while time.monotonic() < until:
-            if not select.select([main], [], [], 0.5)[0]:
-                continue
-            try:
-                part = os.read(main, 65536)
-            except OSError:
-                break  # the other side has closed it
-            if not part:
-                break
-            seen += part
-        os.close(main)
-        self.assertEqual(process.wait(timeout=WITHIN), 0, seen)
-        return seen.decode()
+        terminal = Terminal(command(*arguments), **environment)
+        self.addCleanup(terminal.close)
+        self.assertEqual(terminal.wait(WITHIN), 0, terminal.seen)
+        return terminal.seen.decode()
 
     def test_a_terminal_gets_a_bar_and_colours(self):
         seen = self.on_a_terminal("--peer", self.peer, "--count", 150, "--rate", 100, "x")
@@ -257,7 +194,7 @@ class OnARing(unittest.TestCase):
 
 class WithFailures(unittest.TestCase):
     def test_a_restart_loses_only_what_nobody_can_tell(self):
-        ring = Ring(20, 2)
+        ring = Ring(BIN, 20, 2)
         self.addCleanup(ring.stop)
         process = subprocess.Popen(
             command("--peer", ring.addresses[0], "--count", 1500, "--rate", 500, "--in-flight", 50, "--json", "x"),
@@ -355,7 +292,7 @@ class NameServer:
 
 class ByName(unittest.TestCase):
     def test_any_pod_behind_a_name_will_do_and_dead_ones_are_passed_over(self):
-        ring = Ring(60, 2, "--ring", "ring.test")
+        ring = Ring(BIN, 60, 2, "--ring", "ring.test")
         self.addCleanup(ring.stop)
         server = NameServer(address(65), [address(66), *ring.addresses, address(67)])  # two are dead
         self.addCleanup(server.stop)
