@@ -11,18 +11,13 @@ using terminal::Colour, terminal::painted, terminal::printable;
 constexpr std::size_t kIndent = 10;
 
 /// Broken at blanks to fit the terminal, all lines but the first indented.
-std::string wrapped(std::string_view text, const std::optional<std::size_t>& width) {
-  if (!width) return std::string{text};
-  const std::size_t room = *width - kIndent;
+std::string wrapped(const std::string& text, const std::optional<std::size_t>& width) {
+  if (!width) return text;
   std::string out;
-  while (text.size() > room) {
-    std::size_t end = text.rfind(' ', room);
-    if (end == std::string_view::npos) end = text.find(' ');
-    if (end == std::string_view::npos) break;
-    out += std::string{text.substr(0, end)} + "\n" + std::string(kIndent, ' ');
-    text.remove_prefix(end + 1);
+  for (const std::string& line : terminal::wrapped(text, *width - kIndent)) {
+    out += (out.empty() ? "" : "\n" + std::string(kIndent, ' ')) + line;
   }
-  return out += text;
+  return out;
 }
 
 std::size_t count_greeted(const Facts& facts) {

@@ -57,6 +57,41 @@ std::string padded(std::string text, std::size_t columns, bool right) {
   return right ? blanks + text : text + blanks;
 }
 
+std::string shortened(std::string_view text, std::size_t columns, bool keep_end) {
+  const std::size_t taken = columns_of(text);
+  if (taken <= columns) return std::string{text};
+  const auto starts_character = [](char c) {
+    return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+  };
+  std::size_t pass = keep_end ? taken - columns + 2 : columns - 2;  // characters before the cut
+  std::size_t at = 0;
+  while (at < text.size() && (pass > 0 || !starts_character(text[at]))) {
+    if (starts_character(text[at])) --pass;
+    ++at;
+  }
+  return keep_end ? ".." + std::string{text.substr(at)} : std::string{text.substr(0, at)} + "..";
+}
+
+std::vector<std::string> wrapped(std::string_view text, std::size_t columns) {
+  std::vector<std::string> lines;
+  std::string line;
+  while (true) {
+    const std::size_t end = text.find(' ');
+    const std::string_view word = text.substr(0, end);
+    if (!line.empty() && columns_of(line) + 1 + columns_of(word) > columns) {
+      lines.push_back(std::move(line));
+      line.clear();
+    } else if (!line.empty()) {
+      line += ' ';
+    }
+    line += word;
+    if (end == std::string_view::npos) break;
+    text.remove_prefix(end + 1);
+  }
+  lines.push_back(std::move(line));
+  return lines;
+}
+
 std::string grouped(std::uint64_t number) {
   std::string text = std::to_string(number);
   for (std::size_t at = text.size(); at > 3;) {
@@ -77,6 +112,20 @@ std::string shown(Duration duration) {
   std::array<char, 32> text;
   std::snprintf(text.data(), text.size(), "%.*f %s", digits, value, unit);
   return text.data();
+}
+
+std::string shown_coarsely(Duration duration) {
+  struct Unit {
+    std::chrono::seconds length;
+    const char* name;
+  };
+  constexpr std::array<Unit, 3> kUnits{{{std::chrono::hours{24}, " d"},
+                                        {std::chrono::hours{1}, " h"},
+                                        {std::chrono::minutes{1}, " min"}}};
+  for (const auto& [length, name] : kUnits) {
+    if (duration >= 2 * length) return std::to_string(duration / length) + name;
+  }
+  return std::to_string(std::chrono::duration_cast<std::chrono::seconds>(duration).count()) + " s";
 }
 
 }  // namespace podring::terminal

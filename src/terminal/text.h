@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/types.h"
 
@@ -32,9 +33,17 @@ enum class Colour { plain, bold, dim, green, yellow, red };
 [[nodiscard]] std::size_t columns_of(std::string_view text);
 /// With blanks up to `columns`, at the left when `right`.
 [[nodiscard]] std::string padded(std::string text, std::size_t columns, bool right = false);
+/// At most `columns` of it (2 or more), with ".." where something is left out: at the end, or at
+/// the start when `keep_end`.
+[[nodiscard]] std::string shortened(std::string_view text, std::size_t columns,
+                                    bool keep_end = false);
+/// Lines of at most `columns` each, broken at blanks; a longer word stays whole.
+[[nodiscard]] std::vector<std::string> wrapped(std::string_view text, std::size_t columns);
 /// "12,345"
 [[nodiscard]] std::string grouped(std::uint64_t number);
 /// With three significant digits, in ms below 1 s and in s above: "0.412 ms", "12.3 s".
 [[nodiscard]] std::string shown(Duration duration);
+/// In whole seconds, minutes, hours or days, two or more of them: "59 s", "119 s", "2 min", "3 d".
+[[nodiscard]] std::string shown_coarsely(Duration duration);
 
 }  // namespace podring::terminal

@@ -5,11 +5,10 @@
 #include <cstdlib>
 #include <stdexcept>
 
-#include <Poco/Exception.h>
-#include <Poco/URI.h>
 #include <CLI/CLI.hpp>
 
 #include "app/config_parse.h"
+#include "app/http_url.h"
 #include "app/version.h"
 #include "http/json_text.h"
 #include "terminal/completion.h"
@@ -89,19 +88,14 @@ std::string service_name(const std::string& text) {
 }
 
 UrlTarget parse_url(const std::string& text) {
-  try {
-    const Poco::URI url{text};
-    if (url.getScheme() != "http" || url.getHost().empty()) throw Poco::SyntaxException{text};
-    if (!url.getQuery().empty() || !url.getFragment().empty()) throw Poco::SyntaxException{text};
-    std::string path = url.getPath();
-    while (!path.empty() && path.back() == '/') path.pop_back();
-    if (!path.ends_with("/messages")) path += "/messages";
-    return {url.getHost(), url.getPort(), path};
-  } catch (const Poco::Exception&) {
+  auto url = parse_http_url(text);
+  if (!url) {
     throw UsageError{
         "--url must look like http://localhost:8080 (http only, without ? and #), not '" + text +
         "'"};
   }
+  if (!url->path.ends_with("/messages")) url->path += "/messages";
+  return *url;
 }
 
 /// The raw values, as CLI11 fills them.

@@ -6,6 +6,7 @@
 #include <string>
 #include <variant>
 
+#include "app/http_url.h"
 #include "core/codec.h"
 #include "core/types.h"
 #include "net/dns_server.h"
@@ -30,11 +31,7 @@ struct ServiceTarget {
   std::uint16_t port = 0;
   std::optional<DnsServer> dns_server;  ///< nullopt: those of resolv.conf
 };
-struct UrlTarget {
-  std::string host;
-  std::uint16_t port = 0;
-  std::string path;  ///< of POST /messages, with whatever stands before it
-};
+using UrlTarget = HttpUrl;  ///< `path` is that of POST /messages, with whatever stands before it
 using Target = std::variant<PeerTarget, ServiceTarget, UrlTarget>;
 
 struct Options {
