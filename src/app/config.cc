@@ -46,6 +46,7 @@ class CommandLine {
     app_.footer(
         "\npodring doctor [flags] looks at what usually goes wrong with a ring: podring doctor "
         "--help\n"
+        "podring top [flags] shows the ring in the terminal: podring top --help\n"
         "Each flag --a-b can be given as the variable PODRING_A_B too; the flag wins.\n"
         "Without --service and --peers a peer is alone. Example, two peers on one machine:\n"
         "  podring --address 127.0.0.1 --peers 127.0.0.1,127.0.0.2 &\n"

@@ -13,6 +13,8 @@
 #include "doctor/doctor.h"
 #include "observe/logger.h"
 #include "terminal/completion.h"
+#include "top/options.h"
+#include "top/top.h"
 
 namespace {
 
@@ -53,11 +55,15 @@ int main(int argc, char** argv) {
     return podring::doctor::run({argv + 2, argv + argc}, podring::read_environment(),
                                 podring::read_host());
   }
+  if (argc > 1 && std::string_view{argv[1]} == "top") {
+    return podring::top::run({argv + 2, argv + argc});
+  }
   auto loaded = podring::load_config({argv + 1, argv + argc}, podring::read_environment(),
                                      podring::read_host());
   if (!loaded.completion.empty()) {
-    loaded.print = podring::terminal::completion_script(
-        loaded.completion, podring::podring_command(), {podring::doctor::command()});
+    loaded.print =
+        podring::terminal::completion_script(loaded.completion, podring::podring_command(),
+                                             {podring::doctor::command(), podring::top::command()});
   }
   if (loaded.print) {
     std::fputs(loaded.print->c_str(), stdout);

@@ -18,7 +18,6 @@ import unittest
 BIN = None
 WITHIN = 60  # seconds for anything that is awaited; the machine may be busy
 PROGRAMS = ("podring", "inject", "verify-logs")
-SUBCOMMANDS = ["doctor"]
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "TERM": "dumb", "LC_ALL": "C.UTF-8"}
 
 
@@ -54,6 +53,9 @@ class Shell(unittest.TestCase):
                 if choices:
                     self.assertEqual(sorted(completions(program, f"{program} {flag} ")), sorted(choices), flag)
         self.assertEqual(completions("podring", "podring d"), ["doctor"])
+        self.assertEqual(completions("podring", "podring t"), ["top"])
+        self.assertEqual(sorted(completions("podring", "podring top --")), ["--help", "--once", "--url"])
+        self.assertNotIn("--once", completions("podring", "podring doctor --"))
         self.assertEqual(completions("podring", "podring --port 5570 d"), [])  # only as the first argument
         self.assertEqual(completions("podring", "podring --port "), [])  # any number: nothing to offer
         self.assertIn("--json", completions("podring", "podring doctor --"))
@@ -67,6 +69,7 @@ class Shell(unittest.TestCase):
         """What the Tab key makes of a line, in a terminal."""
         for line, wanted in (("podring --lanes u", ["podring", "--lanes", "udp"]),
                              ("podring --lanes=u", ["podring", "--lanes=udp"]), ("podring doct", ["podring", "doctor"]),
+                             ("podring to", ["podring", "top"]), ("podring top --on", ["podring", "top", "--once"]),
                              ("podring doctor --js", ["podring", "doctor", "--json"]),
                              ("inject --wait comp", ["inject", "--wait", "completed"]),
                              ("inject --ids a", ["inject", "--ids", "a log.txt"]),
