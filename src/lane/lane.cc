@@ -222,6 +222,8 @@ bool Lane::fill(TimePoint now, Bytes& datagram, SentPacket& packet) {
     queue_.pop_front();
     packet.eliciting = true;
   }
+  // A lane is none where datagrams of this size vanish (RFC 9000 section 14.1), and is left there.
+  if (probe_due || draws) datagram.resize(std::max<std::size_t>(datagram.size(), kDatagramBase));
   // Datagrams of one size leave the machine together.
   if (frames && !queue_.empty() && (size - datagram.size()) * kPadBelow <= size)
     datagram.resize(size);

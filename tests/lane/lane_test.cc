@@ -293,6 +293,26 @@ TEST_CASE("a path that shrinks mid-stream costs the size, not the lane", "[lane]
   check_all_came(pair, 200);
 }
 
+TEST_CASE("where full datagrams vanish there is no lane, and none stays", "[lane]") {
+  Pair pair{{.largest = kDatagramBase}};
+  pair.wire().largest = kDatagramBase - 1;
+  pair.run_for(20s);
+  CHECK_FALSE(pair[0].is_open());
+  CHECK_FALSE(pair[1].is_open());
+  pair.wire().largest = kDatagramBase;
+  pair.run_for(10s);
+  REQUIRE(pair[0].is_open());
+  REQUIRE(pair[1].is_open());
+  pair.wire().largest = 1000;
+  for (int i = 0; i < 200; ++i) {
+    pair.send(0, message(i));
+    pair.run_for(30ms);
+  }
+  CHECK_FALSE(pair[0].is_open());
+  CHECK(pair.by_stream().size() > 50);
+  check_all_came(pair, 200);
+}
+
 TEST_CASE("what does not fit a datagram is not taken", "[lane]") {
   Pair pair{{.largest = 1300}};
   pair.run_for(10ms);
