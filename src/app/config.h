@@ -44,7 +44,7 @@ struct Config {
   std::uint16_t port = 5570;
   std::uint16_t http_port = 8080;
   std::uint16_t admin_port = 8081;
-  Lanes lanes = Lanes::zmq;
+  Lanes lanes = Lanes::auto_;
   std::string ring_key_file;              ///< where `ring_key` was read
   std::optional<lane::RingKey> ring_key;  ///< seals datagrams; nullopt: plain
   // Rules for seeds taken here.

@@ -44,7 +44,7 @@ Each finding says what was seen, what it means and the line to change. They are:
   peer_unreachable     a listed address answers at no port
   ring_port_blocked    the ring's port is closed on the way, other ports are not
   blocked_one_way      a pod cannot reach another one that can be reached from here
-  udp_blocked          datagrams do not get through while TCP does
+  udp_blocked          datagrams do not get through while TCP does, from here or between two pods
   mtu_small            datagrams of 1,200 bytes do not get through, small ones do
   service_mesh         a proxy takes the connections
   no_hello             something that is no podring listens at the ring's port
@@ -56,9 +56,9 @@ Each finding says what was seen, what it means and the line to change. They are:
   configuration        podring would start with a warning
 
 A datagram counts as arrived when the peer answers it, be it by ICMP that nobody reads datagrams at
-that port. A network that drops ICMP looks like one that drops UDP. With --lanes udp or auto
-peers read datagrams and drop a stranger's, so a way that swallows them is not found: look at
-podring_lane_open in /metrics.
+that port. A network that drops ICMP looks like one that drops UDP. Unless its --lanes is zmq, a
+peer reads datagrams and drops a stranger's: then the pods' own links say whether datagrams get
+through (udp_to in GET /ring).
 
 Exit code: 0 all is well, 1 there are findings, 2 it could not run (bad flags).
 )";

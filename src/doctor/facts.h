@@ -53,6 +53,7 @@ struct LinkFacts {
   Address to;
   std::string state;  ///< "up", "suspected", "connecting", "leaving"
   bool outgoing = false;
+  std::string datagrams;  ///< of the UDP lane: "open", "probing" or "failed"; empty: there is none
 };
 
 struct PeerFacts {
@@ -73,6 +74,7 @@ struct PeerFacts {
   std::string not_ready_because;        ///< its body, when not 200
   std::optional<Duration> clock_ahead;  ///< of the clock here; to a second, by the Date header
   std::string build;                    ///< version and revision, of /metrics
+  std::optional<bool> reads_datagrams;  ///< it has a socket for them, by /metrics
   std::vector<LinkFacts> links;         ///< of /ring
 };
 

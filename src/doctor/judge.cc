@@ -215,14 +215,15 @@ class Judge {
 
   /// Only told of peers to which TCP flows.
   void datagrams() {
-    // Where the ring uses datagrams, a peer drops those of strangers: its silence says nothing.
-    const bool read_there = config_.lanes != Lanes::zmq;
     const auto blocked = those([&](const PeerFacts& p) {
+      // Who reads datagrams drops those of strangers: that silence says nothing.
+      const bool read_there = p.reads_datagrams.value_or(config_.lanes != Lanes::zmq);
       return (p.datagram.small == Datagram::silent && !read_there) ||
              p.datagram.small == Datagram::rejected;
     });
-    const auto small_only =
-        those([](const PeerFacts& p) { return p.datagram.small == Datagram::arrives; });
+    const auto small_only = those([](const PeerFacts& p) {
+      return p.datagram.small == Datagram::arrives || p.datagram.large == Datagram::too_large;
+    });
     if (!blocked.empty()) {
       const bool silent = blocked.front()->datagram.small == Datagram::silent;
       add("udp_blocked",
@@ -231,6 +232,18 @@ class Judge {
           "UDP is blocked while TCP flows: the ring works, by TCP alone",
           "networkpolicy.yaml: {port: " + port_text() +
               ", protocol: UDP} beside TCP, in ingress and egress; the nodes' firewall likewise");
+    } else if (const std::string pairs = links([](const LinkFacts& link) {
+                 return link.state == "up" && !link.datagrams.empty() && link.datagrams != "open";
+               });
+               !pairs.empty()) {
+      add_passing("udp_blocked", "from " + pairs + ": connected, but datagrams do not get through",
+                  "UDP is blocked while TCP flows, in one direction at least, or the way loses "
+                  "datagrams of " +
+                      std::to_string(kDatagramBytes) +
+                      " bytes: the ring works, by TCP alone, and takes longer",
+                  "networkpolicy.yaml: {port: " + port_text() +
+                      ", protocol: UDP} beside TCP, in ingress and egress; the nodes' firewall "
+                      "likewise; else the MTU of the cluster's network");
     }
     if (!small_only.empty()) {
       const auto& mtu = small_only.front()->datagram.mtu;
@@ -268,25 +281,31 @@ class Judge {
     }
   }
 
+  /// "a to b, c to d": the links that pods of this ring have dialled, and that are such.
+  [[nodiscard]] std::string links(const std::function<bool(const LinkFacts&)>& are) const {
+    std::string pairs;
+    std::size_t count = 0;
+    for (const PeerFacts& peer : facts_.peers) {
+      if (!peer.greeted) continue;  // its links are not of this ring
+      for (const LinkFacts& link : peer.links) {
+        if (!link.outgoing || !are(link) || ++count > kNamed) continue;
+        pairs += (count == 1 ? "" : ", ") + to_string(peer.address) + " to " + to_string(link.to);
+      }
+    }
+    if (count > kNamed) pairs += " and " + std::to_string(count - kNamed) + " more";
+    return pairs;
+  }
+
   /// Links that other pods cannot make, to pods that answer here.
   void one_way() {
     std::set<Address> answer_here;
     for (const PeerFacts& peer : facts_.peers) {
       if (peer.greeted) answer_here.insert(peer.address);
     }
-    std::string pairs;
-    for (const PeerFacts& peer : facts_.peers) {
-      if (!peer.greeted) continue;  // its links are not of this ring
-      for (const LinkFacts& link : peer.links) {
-        const bool down = link.state == "suspected" || link.state == "connecting";
-        if (!link.outgoing || !down) continue;
-        const bool here =
-            link.to == config_.address ? facts_.self_runs : answer_here.contains(link.to);
-        if (!here) continue;
-        pairs +=
-            (pairs.empty() ? "" : ", ") + to_string(peer.address) + " to " + to_string(link.to);
-      }
-    }
+    const std::string pairs = links([&](const LinkFacts& link) {
+      if (link.state != "suspected" && link.state != "connecting") return false;
+      return link.to == config_.address ? facts_.self_runs : answer_here.contains(link.to);
+    });
     if (pairs.empty()) return;
     add_passing(
         "blocked_one_way", "no link from " + pairs + ", although the second answers here",

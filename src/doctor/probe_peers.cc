@@ -120,6 +120,7 @@ void read_admin(const Config& config, PeerFacts& peer) {
   std::smatch found;
   if (std::regex_search(metrics->body, found, info)) {
     peer.build = found[1].str() + " (" + found[2].str() + ")";
+    peer.reads_datagrams = metrics->body.find("podring_datagrams_received_total") != Bytes::npos;
   }
 }
 
@@ -133,8 +134,10 @@ void read_ring(const Config& config, PeerFacts& peer) {
       const auto one = peers->getObject(static_cast<unsigned>(i));
       const auto to = parse_address(one->getValue<std::string>("address"));
       if (!to) continue;
-      peer.links.push_back(
-          {*to, one->getValue<std::string>("state"), one->getValue<bool>("outgoing")});
+      const auto lane = one->getObject("udp_to");
+      peer.links.push_back({*to, one->getValue<std::string>("state"),
+                            one->getValue<bool>("outgoing"),
+                            lane ? lane->getValue<std::string>("state") : std::string{}});
     }
   } catch (const Poco::Exception&) {
     peer.links.clear();  // not podring's front end

@@ -74,10 +74,17 @@ class Cluster:
         except OSError:
             return {}
 
-    def state(self, number, to):
-        """What one pod thinks of another."""
+    def peer(self, number, to):
+        """What one pod says of another."""
         peers = self.fetch(number, 8080, "/ring").get("peers", [])
-        return next((peer["state"] for peer in peers if peer["address"] == address_of(to)), None)
+        return next((peer for peer in peers if peer["address"] == address_of(to)), {})
+
+    def state(self, number, to):
+        return self.peer(number, to).get("state")
+
+    def lane(self, number, to):
+        """Of the UDP lane from one to the other."""
+        return (self.peer(number, to).get("udp_to") or {}).get("state")
 
     def filter(self, number, way, rule):
         """A rule of nft for what goes `in` or `out` at a pod; Port.heal() ends it."""

@@ -60,6 +60,7 @@ class Doctor(unittest.TestCase):
     def await_ring(cls):
         for number, successor in zip(RING, (*RING[1:], RING[0])):
             eventually(lambda: cls.pods.state(number, successor) == "up", f"the link from {number} to {successor}")
+            eventually(lambda: cls.pods.lane(number, successor) == "open", f"datagrams from {number} to {successor}")
 
     def command(self, *flags, at=DOCTOR, name=SERVICE):
         return self.pods.inside(at, PODRING, "doctor", "--service", name, "--ring", SERVICE, "--dns-server", HUB,
@@ -157,10 +158,24 @@ class Doctor(unittest.TestCase):
         self.filter(2, "in", f"ip saddr {address_of(DOCTOR)} tcp dport 5570 reject with tcp reset")
         self.assertIn("refused", self.found_alone("ring_port_blocked"))
 
-    def test_udp_is_blocked_while_tcp_flows(self):
-        self.filter(2, "in", "udp dport 5570 drop")
+    def test_udp_between_two_pods_is_blocked_while_tcp_flows(self):
+        self.addCleanup(self.await_ring)
+        self.filter(2, "in", f"ip saddr {address_of(1)} udp dport 5570 drop")
+        eventually(lambda: self.pods.lane(1, 2) == "failed", "the first pod's lane fails")
+        self.assertIn(f"{address_of(1)} to {address_of(2)}", self.found_alone("udp_blocked"))
+
+    def test_the_way_between_two_pods_swallows_full_datagrams(self):
+        self.addCleanup(self.await_ring)
+        self.filter(3, "out", f"ip daddr {address_of(1)} udp dport 5570 udp length > 1000 drop")
+        eventually(lambda: self.pods.lane(3, 1) == "failed", "the third pod's lane fails")
         seen = self.found_alone("udp_blocked")
-        self.assertIn(address_of(2), seen)
+        self.assertIn(f"{address_of(3)} to {address_of(1)}", seen)
+
+    def test_udp_to_a_pod_that_reads_none_is_blocked(self):
+        guest = self.guest("--lanes", "zmq")
+        self.filter(20 + Doctor.guests, "in", "udp dport 5570 drop")
+        seen = self.found_alone("udp_blocked")
+        self.assertIn(guest, seen)
         self.assertIn("no sign", seen)
 
     def test_udp_is_rejected_while_tcp_flows(self):
@@ -168,13 +183,14 @@ class Doctor(unittest.TestCase):
         self.filter(DOCTOR, "out", "udp dport 5570 reject")
         self.assertIn("rejected", self.found_alone("udp_blocked"))
 
-    def test_peers_that_read_datagrams_are_silent_to_strangers(self):
-        self.guest("--lanes", "udp")
-        self.assertEqual({}, self.look("--lanes", "udp", code=0))
+    def test_a_pod_without_datagrams_among_others_is_no_mistake(self):
+        self.guest("--lanes", "zmq")
+        self.assertEqual({}, self.look(code=0))
 
     def test_the_way_swallows_full_datagrams(self):
-        self.filter(2, "in", "udp dport 5570 udp length > 1000 drop")
-        self.assertIn(address_of(2), self.found_alone("mtu_small"))
+        guest = self.guest("--lanes", "zmq")
+        self.filter(20 + Doctor.guests, "in", "udp dport 5570 udp length > 1000 drop")
+        self.assertIn(guest, self.found_alone("mtu_small"))
 
     def test_the_mtu_is_too_small(self):
         set_mtu = self.pods.inside(DOCTOR, "ip", "link", "set", "eth0", "mtu")
