@@ -3,6 +3,7 @@ shown within 2 s of its neighbour's suspicion, and comes back."""
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -105,6 +106,12 @@ def main():
             "return [...document.querySelectorAll('#trace-steps .at')].every((e) => e.textContent.includes(':'))"))
         browser.screenshot("ring-trace")
         browser.click("#trace-close")
+
+        browser.click(f'.pod[data-address="{ring.addresses[1]}"]')
+        measured = r"{} to it\s*[\d.]+ ms \u00b1 [\d.]+ ms; sent \d+, lost \d.*; at most \d{{4,}} bytes"
+        browser.wait("what both lanes to it have measured", lambda: all(
+            re.search(measured.format(lane), browser.text("#pod")) for lane in ("ZeroMQ", "UDP")))
+        browser.screenshot("lanes")
 
         killed_at = time.time()
         ring.kill(1)

@@ -33,4 +33,7 @@ export function span(seconds) {
   return `${Math.floor(seconds / length)} ${unit}`;
 }
 
+// A count, and which part of all that is.
+export const share = (part, all) => (part && all ? `${part} (${((100 * part) / all).toPrecision(2)} %)` : String(part));
+
 export const milliseconds = (us) => `${(us / 1000).toFixed(us < 10000 ? 2 : 0)} ms`;

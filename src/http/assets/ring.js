@@ -2,6 +2,7 @@
 // its own; beyond that neighbours share one, which shows the worst state among them.
 
 import { element, milliseconds, showFacts, span, svg } from './dom.js';
+import { laneFacts } from './lanes.js';
 import { drawState, kStates, worstOf } from './states.js';
 import { sentAgain } from './tables.js';
 
@@ -261,6 +262,7 @@ function factsOf(pod, model) {
   if (pod.round_trip_us != null) facts.push(['round trip from here', milliseconds(pod.round_trip_us)]);
   if (pod.heard_ms_ago != null) facts.push(['heard', `${pod.heard_ms_ago} ms ago`]);
   if (pod.outgoing) facts.push(['in flight', pod.in_flight], ['not safe yet', pod.unsafe]);
+  facts.push(...laneFacts(pod));
   return facts;
 }
 

@@ -1,6 +1,6 @@
 // The tables: all peers, the latest messages, what happened.
 
-import { byId, element, milliseconds, span } from './dom.js';
+import { byId, element, milliseconds, share, span } from './dom.js';
 
 const kShown = 50;
 const kStateClass = { up: 'good', suspected: 'bad', leaving: 'warn', connecting: 'warn', stale: 'warn' };
@@ -37,10 +37,7 @@ function toldCells(pod, model) {
 }
 
 // Hand-overs of the last minute that went out again, and their share.
-export function sentAgain({ retries, handed_on: handedOn }) {
-  if (!retries) return '0';
-  return handedOn ? `${retries} (${((100 * retries) / handedOn).toPrecision(2)} %)` : String(retries);
-}
+export const sentAgain = ({ retries, handed_on: handedOn }) => share(retries, handedOn);
 
 // `open`: shows the trace of an id.
 export function showMessages(model, open) {
@@ -82,6 +79,8 @@ const kTelling = {
   link_up: (line) => `link to ${line.peer_pod} (${line.peer}) is up`,
   link_down: (line) => `link to ${line.peer} is down: ${line.reason}`
     + (line.handed_back ? `, ${line.handed_back} messages handed on elsewhere` : ''),
+  lane: (line) => `UDP ${line.outgoing ? 'to' : 'from'} ${line.peer} ${line.open ? 'is used' : 'is not used'}`
+    + (line.detail ? `: ${line.detail}` : ''),
   successor: (line) => (line.successor ? `successor is ${line.successor}` : 'no successor'),
   suspicion: (line) => (line.suspected ? `${line.peer} is suspected by ${listed(line.by)}`
     : `${line.peer} is suspected by nobody any more`),
@@ -106,7 +105,8 @@ const kBad = { link_down: true, shed: true, lag: true, hello_refused: true, leav
 
 export function showNews(model) {
   byId('news').replaceChildren(...model.news.map(({ type, line }) => {
-    const bad = kBad[type] || line.state === 'down' || line.suspected || line.outcome === 'unknown';
+    const bad = kBad[type] || line.state === 'down' || line.suspected || line.outcome === 'unknown'
+      || line.open === false;
     const item = element('li', undefined, bad ? 'warn' : '');
     item.append(element('time', (line.ts || '').slice(11, 19)), ` ${bad ? '\u26a0 ' : ''}${kTelling[type](line)}`);
     return item;
