@@ -65,7 +65,7 @@ class NeighbourLanes {
   void no_successor() { forget(lanes_[0], lanes_[1]); }
   void no_predecessor() { forget(lanes_[2], lanes_[3]); }
 
-  /// All four; one that is not there is not open.
+  /// All four, there or not.
   [[nodiscard]] std::vector<observe::LaneMetrics> metrics() const;
   /// A line for each lane that is there, once every kLineEvery; otherwise none.
   [[nodiscard]] std::vector<observe::LaneMeasured> lines(TimePoint now);

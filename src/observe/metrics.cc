@@ -257,7 +257,7 @@ void add_lanes(Families& out, const std::vector<LaneMetrics>& lanes) {
   };
   using Value = std::optional<double>;
   family("podring_lane_open", "1 while the link's frames can go by this lane.", MetricType::Gauge,
-         [](const LaneMetrics& lane) { return Value{lane.open ? 1 : 0}; });
+         [](const LaneMetrics& lane) { return lane.open ? Value{*lane.open ? 1 : 0} : Value{}; });
   family("podring_lane_round_trip_seconds", "Smoothed round trip of this lane alone.",
          MetricType::Gauge, [](const LaneMetrics& lane) {
            return lane.round_trip ? Value{seconds_of(*lane.round_trip)} : Value{};

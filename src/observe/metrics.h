@@ -72,11 +72,11 @@ struct TransportMetrics {
 /// Of one lane of the link to the successor, or from the predecessor.
 struct LaneMetrics {
   const char* link = "";
-  const char* lane = "";  ///< "zmq" or "udp"
-  bool open = false;
+  const char* lane = "";       ///< "zmq" or "udp"
+  std::optional<bool> open{};  ///< nullopt: there is no such lane now
   std::optional<Duration> round_trip{};
   Duration jitter{};
-  std::uint64_t path_mtu = 0;  ///< bytes of payload; 0: there is no such lane now
+  std::uint64_t path_mtu = 0;  ///< bytes of payload; 0: not known
   LaneCounts counts{};         ///< since the start
 };
 struct DatagramMetrics {

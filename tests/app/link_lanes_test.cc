@@ -42,7 +42,7 @@ TEST_CASE("counts of a lane go on when another peer becomes the successor", "[la
   CHECK(lane.counts.lost == 8);
   CHECK(lane.counts.received == 50);
   CHECK(lane.counts.expected == 60);
-  CHECK(lane.open);
+  CHECK(lane.open == true);
   CHECK(lane.path_mtu == 8952);
 
   SECTION("and when its datagrams begin again") {
@@ -53,7 +53,7 @@ TEST_CASE("counts of a lane go on when another peer becomes the successor", "[la
     neighbours.no_successor();
     const LaneMetrics gone = udp_to_successor(neighbours);
     CHECK(gone.counts.sent == 110);
-    CHECK_FALSE(gone.open);
+    CHECK_FALSE(gone.open.has_value());
     CHECK(gone.path_mtu == 0);
   }
 }
@@ -70,10 +70,10 @@ TEST_CASE("each lane of each neighbour has figures of its own", "[lanes]") {
   neighbours.to_predecessor(1, kOther, both);
   const auto all = neighbours.metrics();
   REQUIRE(all.size() == 4);
-  CHECK_FALSE(all[0].open);  // no such lane
-  CHECK(all[1].open);
-  CHECK((all[2].open && all[2].counts.sent == 3 && all[2].path_mtu == 1448));
-  CHECK((!all[3].open && all[3].counts.sent == 4));
+  CHECK_FALSE(all[0].open.has_value());  // no such lane
+  CHECK(all[1].open == true);
+  CHECK((all[2].open == true && all[2].counts.sent == 3 && all[2].path_mtu == 1448));
+  CHECK((all[3].open == false && all[3].counts.sent == 4));
   CHECK((std::string_view{all[3].link} == "predecessor" && std::string_view{all[3].lane} == "udp"));
 }
 

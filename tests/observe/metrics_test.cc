@@ -58,7 +58,7 @@ MetricsSnapshot full_snapshot() {
   snapshot.lanes = {{"successor", "zmq", true, 200us, 10us, 1448, {.sent = 50, .lost = 2}},
                     {"successor", "udp", true, 80us, 5us, 1452, {40, 3, 60, 64}},
                     {"predecessor", "zmq", true, std::nullopt, {}, 1448, {.sent = 30}},
-                    {"predecessor", "udp"}};
+                    {"predecessor", "udp", false}};
   snapshot.datagrams.sent = 6;
   return snapshot;
 }
