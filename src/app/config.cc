@@ -242,12 +242,6 @@ std::string table(const std::vector<ConfigEntry>& entries) {
   return text;
 }
 
-std::string version_text() {
-  return "podring " + version() + " (" + revision() + "), protocol " +
-         std::to_string(protocol_version_min()) + " to " + std::to_string(protocol_version_max()) +
-         "\n";
-}
-
 }  // namespace
 
 LoadedConfig load_config(const std::vector<std::string>& arguments,
@@ -257,7 +251,7 @@ LoadedConfig load_config(const std::vector<std::string>& arguments,
   CommandLine command_line;
   const Asked asked = command_line.read(arguments, given, loaded.errors);
   if (asked == Asked::help) loaded.print = command_line.help();
-  if (asked == Asked::version) loaded.print = version_text();
+  if (asked == Asked::version) loaded.print = version_text("podring") + protocol_text() + "\n";
   if (asked == Asked::completion) loaded.completion = command_line.completion();
   if (loaded.print || asked == Asked::completion) return loaded;
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace podring {
 
@@ -12,5 +13,9 @@ namespace podring {
 /// the one before.
 [[nodiscard]] std::uint8_t protocol_version_max();
 [[nodiscard]] std::uint8_t protocol_version_min();
+/// What --version says: "inject 0.1.0 (0123456789ab)".
+[[nodiscard]] std::string version_text(std::string_view program);
+/// For programs that speak it: ", protocol 1 to 2".
+[[nodiscard]] std::string protocol_text();
 
 }  // namespace podring

@@ -12,6 +12,17 @@
 #include "observe/escape.h"
 
 namespace podring::terminal {
+namespace {
+
+/// Three significant digits, as far as decimals give them.
+std::string with_digits(double value, const char* unit) {
+  const int digits = value < 1 ? 3 : value < 10 ? 2 : value < 100 ? 1 : 0;
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.*f %s", digits, value, unit);
+  return text.data();
+}
+
+}  // namespace
 
 bool is_terminal(int fd) {
   const char* term = std::getenv("TERM");
@@ -101,17 +112,18 @@ std::string grouped(std::uint64_t number) {
   return text;
 }
 
+std::string shown_bytes(std::uint64_t bytes) {
+  constexpr std::array<const char*, 5> kUnits{"KiB", "MiB", "GiB", "TiB", "PiB"};
+  if (bytes < 1024) return std::to_string(bytes) + " B";
+  double value = static_cast<double>(bytes) / 1024;
+  std::size_t unit = 0;
+  for (; value >= 1024 && unit + 1 < kUnits.size(); ++unit) value /= 1024;
+  return with_digits(value, kUnits[unit]);
+}
+
 std::string shown(Duration duration) {
-  double value = std::chrono::duration<double, std::milli>(duration).count();
-  const char* unit = "ms";
-  if (value >= 1'000) {
-    value /= 1000;
-    unit = "s";
-  }
-  const int digits = value < 1 ? 3 : value < 10 ? 2 : value < 100 ? 1 : 0;
-  std::array<char, 32> text;
-  std::snprintf(text.data(), text.size(), "%.*f %s", digits, value, unit);
-  return text.data();
+  const double value = std::chrono::duration<double, std::milli>(duration).count();
+  return value >= 1'000 ? with_digits(value / 1000, "s") : with_digits(value, "ms");
 }
 
 std::string shown_coarsely(Duration duration) {

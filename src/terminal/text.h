@@ -41,6 +41,8 @@ enum class Colour { plain, bold, dim, green, yellow, red };
 [[nodiscard]] std::vector<std::string> wrapped(std::string_view text, std::size_t columns);
 /// "12,345"
 [[nodiscard]] std::string grouped(std::uint64_t number);
+/// With three significant digits above 1 KiB: "512 B", "1.23 MiB".
+[[nodiscard]] std::string shown_bytes(std::uint64_t bytes);
 /// With three significant digits, in ms below 1 s and in s above: "0.412 ms", "12.3 s".
 [[nodiscard]] std::string shown(Duration duration);
 /// In whole seconds, minutes, hours or days, two or more of them: "59 s", "119 s", "2 min", "3 d".

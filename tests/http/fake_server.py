@@ -22,6 +22,7 @@ class FakeServer:
 
     def __exit__(self, *_):
         self.process.stdin.close()
+        self.process.stdout.close()
         if self.process.wait(timeout=20) != 0:
             raise AssertionError(f"the server ended with {self.process.returncode}")
 

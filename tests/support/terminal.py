@@ -13,15 +13,15 @@ CONTROL = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
 
 class Terminal:
-    """Standard input, output and error are a terminal of `columns` x `rows`."""
+    """Standard output and error are a terminal of `columns` x `rows`, and so is the input where `stdin` is no other."""
 
-    def __init__(self, command, columns=80, rows=24, **environment):
+    def __init__(self, command, columns=80, rows=24, stdin=None, **environment):
         self.fd, self.inner = pty.openpty()
         self.resize(columns, rows)
         self.before = termios.tcgetattr(self.inner)
         self.seen = b""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PODRING_") and name != "NO_COLOR"}
-        self.process = subprocess.Popen(command, stdin=self.inner, stdout=self.inner, stderr=self.inner,
+        self.process = subprocess.Popen(command, stdin=stdin or self.inner, stdout=self.inner, stderr=self.inner,
                                         start_new_session=True, env={**kept, "TERM": "xterm", **environment})
 
     def resize(self, columns, rows):

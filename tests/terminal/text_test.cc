@@ -14,6 +14,11 @@ TEST_CASE("durations and numbers are short enough to read", "[terminal]") {
   CHECK(shown(124ms) == "124 ms");
   CHECK(shown(1240ms) == "1.24 s");
   CHECK(shown(60s) == "60.0 s");
+  CHECK(shown_bytes(1023) == "1023 B");
+  CHECK(shown_bytes(1024) == "1.00 KiB");
+  CHECK(shown_bytes(1'000'000) == "977 KiB");
+  CHECK(shown_bytes(std::uint64_t{5} << 29) == "2.50 GiB");
+  CHECK(shown_bytes(UINT64_MAX) == "16384 PiB");
   CHECK(grouped(0) == "0");
   CHECK(grouped(999) == "999");
   CHECK(grouped(1'234'567) == "1,234,567");

@@ -16,6 +16,9 @@ import tempfile
 import time
 import unittest
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from support.terminal import Terminal  # noqa: E402
+
 BIN = None
 WITHIN = 60  # seconds for anything that is awaited; the machine may be busy
 SEEDED = 100
@@ -234,6 +237,67 @@ class VerifyLogs(unittest.TestCase):
         self.assertFalse(on_terminal({"NO_COLOR": "1"}))
         self.assertNotIn("\x1b", verify(*self.logs).stdout)
         self.assertIn("\x1b", verify("--color", "always", *self.logs).stdout)
+
+    def fed_slowly(self, start, enough):
+        """What `start(stdin=PIPE)` starts gets whole logs by and by: the first lines until `enough()`, then the rest."""
+        process = start(subprocess.PIPE)
+        lines = b"".join(log.read_bytes() for log in self.logs).splitlines(keepends=True)
+        until = time.monotonic() + WITHIN
+        while not enough() and len(lines) > 1:
+            self.assertLess(time.monotonic(), until)
+            process.stdin.write(lines.pop(0))
+            process.stdin.flush()
+            time.sleep(0.01)
+        process.stdin.write(b"".join(lines))
+        process.stdin.close()
+        return process
+
+    def test_a_terminal_sees_how_much_is_read(self):
+        terminal = None
+
+        def start(stdin):
+            nonlocal terminal
+            terminal = Terminal([BIN / "verify-logs"], stdin=stdin)
+            self.addCleanup(terminal.close)
+            return terminal.process
+
+        def shown():
+            terminal.read()
+            return b" lines" in terminal.seen
+
+        self.fed_slowly(start, shown)
+        self.assertEqual(0, terminal.wait(WITHIN), terminal.seen)
+        seen = terminal.seen.decode().split("\r\x1b[K")
+        self.assertRegex(seen[1], r"^reading  [\d.]+ (KiB|B)  \d+ lines$")  # of a pipe nobody knows how much comes
+        self.assertIn("right", seen[-1])
+        self.assertNotIn("reading", seen[-1])
+
+    def test_a_terminal_sees_how_much_is_left_of_files(self):
+        with tempfile.NamedTemporaryFile() as large:
+            large.truncate(8 << 30)  # with nothing in it: it takes no room, and seconds to read
+            terminal = Terminal([BIN / "verify-logs", *self.logs, large.name])
+            self.addCleanup(terminal.close)
+            until = time.monotonic() + WITHIN
+            while not re.search(rb"\[\x1b\[32m#*\x1b\[0m\.*\] reading  \d+ %  [\d.]+ [MG]iB of 8.00 GiB", terminal.seen):
+                self.assertLess(time.monotonic(), until, terminal.seen)
+                self.assertIsNone(terminal.process.poll(), terminal.seen)
+                terminal.read(0.05)
+
+    def test_no_progress_where_standard_error_is_no_terminal(self):
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
+            begun = time.monotonic()
+            process = self.fed_slowly(
+                lambda stdin: subprocess.Popen([BIN / "verify-logs"], stdin=stdin, stdout=out, stderr=errors),
+                lambda: time.monotonic() - begun > 1)
+            self.assertEqual(0, process.wait(WITHIN))
+            errors.seek(0)
+            self.assertEqual(b"", errors.read())
+
+    def test_the_version_is_that_of_all_programs(self):
+        told = [subprocess.run([BIN / program, "--version"], check=True, capture_output=True, text=True).stdout
+                for program in ("podring", "inject", "verify-logs")]
+        version = re.fullmatch(r"podring ([\d.]+ \(\w+\))(, protocol \d+ to \d+)\n", told[0])
+        self.assertEqual([f"inject {version[1]}{version[2]}\n", f"verify-logs {version[1]}\n"], told[1:])
 
     def test_wrong_usage_is_2_and_says_what(self):
         for arguments, words in ((["--no-such"], "--no-such"), (["/no/such/file"], "/no/such/file"),

@@ -25,8 +25,7 @@ std::uint64_t random_bits() {
 }
 
 int run(const Options& options) {
-  ProgressBar progress{!options.quiet && !options.json && terminal::is_terminal(STDERR_FILENO),
-                       terminal::wants_colour(STDERR_FILENO)};
+  ProgressBar progress{!options.quiet && !options.json};
   std::ofstream ids;
   if (!options.ids_file.empty()) {
     ids.open(options.ids_file);

@@ -271,7 +271,8 @@ std::variant<Options, Stop> parse_options(int argc, const char* const* argv) {
       ->type_name("FILE");
   app.add_flag("--json", raw.json, "One JSON object on standard output, for programs");
   app.add_flag("--quiet", raw.quiet, "No progress bar");
-  app.set_version_flag("-V,--version", version(), "Print the version and exit");
+  app.set_version_flag("-V,--version", version_text("inject") + protocol_text(),
+                       "Version, revision and protocol");
   terminal::add_completion_flag(app, raw.completion);
 
   try {
@@ -284,7 +285,7 @@ std::variant<Options, Stop> parse_options(int argc, const char* const* argv) {
   } catch (const CLI::CallForHelp&) {
     return Stop{Exit::done, app.help()};
   } catch (const CLI::CallForVersion&) {
-    return Stop{Exit::done, "inject " + version() + "\n"};
+    return Stop{Exit::done, version_text("inject") + protocol_text() + "\n"};
   } catch (const CLI::Error& error) {
     return Stop{Exit::usage,
                 std::string{"inject: "} + error.what() + "; inject --help lists the options\n"};

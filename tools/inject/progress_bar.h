@@ -3,6 +3,7 @@
 
 #include "core/types.h"
 #include "inject/watcher.h"
+#include "terminal/progress_line.h"
 
 namespace podring::inject {
 
@@ -10,8 +11,7 @@ namespace podring::inject {
 class ProgressBar final : public Watcher {
  public:
   /// `drawn` false: no bar whatever standard error is.
-  ProgressBar(bool drawn, bool colour);
-  ~ProgressBar() override;
+  explicit ProgressBar(bool drawn);
   ProgressBar(const ProgressBar&) = delete;
   ProgressBar& operator=(const ProgressBar&) = delete;
 
@@ -22,9 +22,7 @@ class ProgressBar final : public Watcher {
  private:
   void draw(TimePoint now, const Standing& standing);
 
-  bool drawn_;
-  bool colour_;
-  bool on_screen_ = false;
+  terminal::ProgressLine line_;
   TimePoint begun_{};
 };
 

@@ -1,6 +1,7 @@
 #include "verify_logs/input.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,6 +22,17 @@ Input::Input(std::vector<std::string> names)
 
 Input::~Input() {
   if (fd_ > STDIN_FILENO) close(fd_);
+}
+
+std::optional<std::uint64_t> Input::bytes_in_all() const {
+  std::uint64_t sum = 0;
+  for (const std::string& name : names_) {
+    struct stat told {};
+    const int failed = name == "-" ? fstat(STDIN_FILENO, &told) : stat(name.c_str(), &told);
+    if (failed != 0 || !S_ISREG(told.st_mode)) return std::nullopt;
+    sum += static_cast<std::uint64_t>(told.st_size);
+  }
+  return sum;
 }
 
 bool Input::open_next() {
@@ -53,6 +65,7 @@ bool Input::fill() {
   at_end_ = got == 0;
   end_ += static_cast<std::size_t>(got);
   bytes_ += static_cast<std::uint64_t>(got);
+  if (told_) told_();
   return !at_end_;
 }
 

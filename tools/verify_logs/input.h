@@ -3,8 +3,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace podring::verify {
@@ -31,7 +34,11 @@ class Input {
   /// False at the end of the last input. The line is good until the next call.
   [[nodiscard]] bool next(Line& line);
   [[nodiscard]] const std::vector<std::string>& names() const { return names_; }
-  [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
+  [[nodiscard]] std::uint64_t bytes() const { return bytes_; }  ///< read so far
+  /// Of all inputs as they are now; nullopt when one is no regular file, so that nobody knows.
+  [[nodiscard]] std::optional<std::uint64_t> bytes_in_all() const;
+  /// Called now and then while something is read.
+  void on_read(std::function<void()> told) { told_ = std::move(told); }
 
  private:
   [[nodiscard]] bool open_next();
@@ -43,6 +50,7 @@ class Input {
   bool at_end_ = false;
   std::uint64_t number_ = 0;
   std::uint64_t bytes_ = 0;
+  std::function<void()> told_;
   std::vector<char> buffer_;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;

@@ -6,11 +6,13 @@
 #include <iostream>
 #include <system_error>
 
+#include "app/version.h"
 #include "terminal/completion.h"
 #include "terminal/text.h"
 #include "verify_logs/input.h"
 #include "verify_logs/judge.h"
 #include "verify_logs/logs.h"
+#include "verify_logs/progress.h"
 #include "verify_logs/report.h"
 
 namespace {
@@ -71,6 +73,8 @@ int main(int argc, char** argv) {
       *app.add_option("--color", colour,
                       "auto (the default): on a terminal, unless NO_COLOR is set"),
       {"auto", "always", "never"});
+  app.set_version_flag("-V,--version", podring::version_text("verify-logs"),
+                       "version and revision");
   podring::terminal::add_completion_flag(app, completion);
   try {
     app.parse(argc, argv);
@@ -99,9 +103,16 @@ int main(int argc, char** argv) {
     RecordStore store{memory_mib * 1024 * 1024};
     Verdict verdict{examples};
     Logs logs{store, verdict};
+    Progress progress{input.bytes_in_all()};
+    input.on_read([&] { progress.on_read(input.bytes(), logs.totals().lines); });
     logs.read(input);
     Judge judge{logs, verdict, options};
-    store.for_each_id([&](std::span<const Record> records) { judge.take(records); });
+    std::uint64_t checked = 0;
+    store.for_each_id([&](std::span<const Record> records) {
+      judge.take(records);
+      progress.on_checked(checked += records.size(), store.added());
+    });
+    progress.clear();
     const Report report{logs, judge, verdict, logs.totals().lines == 0};
     if (json) {
       write_json(std::cout, report);

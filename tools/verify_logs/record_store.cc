@@ -43,6 +43,7 @@ void RecordStore::add(const Record& record) {
       (record.counter * 0x9e3779b97f4a7c15ULL) ^ record.origin * 0x85ebca6bULL;
   Bucket& bucket = buckets_[(hash >> 32 ^ hash) % kBuckets];
   bucket.records.push_back(record);
+  ++added_;
   if (++count_ >= records_max_) spill();
 }
 

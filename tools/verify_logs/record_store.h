@@ -43,6 +43,7 @@ class RecordStore {
 
   /// Throws std::system_error when the temporary file ($TMPDIR, else /tmp) takes no more.
   void add(const Record& record);
+  [[nodiscard]] std::uint64_t added() const { return added_; }
   /// Calls `take` with all records of one id, by hop and time, for one id after another. Once.
   void for_each_id(const std::function<void(std::span<const Record>)>& take);
 
@@ -60,7 +61,8 @@ class RecordStore {
   void load(Bucket& bucket, std::vector<Record>& records);
 
   std::size_t records_max_;
-  std::size_t count_ = 0;
+  std::size_t count_ = 0;  ///< held in memory
+  std::uint64_t added_ = 0;
   std::array<Bucket, kBuckets> buckets_;
   int file_ = -1;
   std::uint64_t file_bytes_ = 0;
