@@ -205,6 +205,8 @@ class WithFailures(unittest.TestCase):
             return b'"event":"seeded"' in log.read_bytes()
 
         eventually(seeded, "messages are seeded")
+        ring.processes[0].send_signal(signal.SIGSTOP)  # so that some are under way when it dies, 50 at most
+        time.sleep(0.2)
         ring.kill(0)
         ring.start(0)
         out, errors = process.communicate(timeout=WITHIN)
