@@ -80,7 +80,8 @@ class Pod:
 class Ring:
     """`size` pods that run and know each other. Ring.pods are those that run, in the order of their addresses."""
 
-    def __init__(self, options, folder, size, *flags):
+    def __init__(self, options, folder, size, *flags, mtu=1500):
+        self.mtu = mtu
         self.bin, self.folder = options.bin, pathlib.Path(folder)
         self.flags = ["--poll-ms", options.poll_ms, "--drain-linger-ms", 1000, *flags]
         self.random, self.hops = random.Random(options.seed), options.hops
@@ -95,6 +96,7 @@ class Ring:
         while address in self.made or address is None:
             address = f"10.77.{self.random.randrange(4)}.{self.random.randrange(1, 255)}"
         self.made[address] = Pod(self, len(self.made) + 1, address)
+        self.made[address].port.set_mtu(self.mtu)
         return self.made[address]
 
     def add(self, *pods):

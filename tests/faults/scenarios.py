@@ -13,8 +13,8 @@ KILL_TARGET, SILENCE_TARGET, EIGHT_TARGET = 1.0, 3.0, 5.0  # seconds; proto-docs
 
 
 @contextlib.contextmanager
-def ring_under_load(options, folder, size=5, *flags):
-    ring = Ring(options, folder, size, *flags)
+def ring_under_load(options, folder, size=5, *flags, mtu=1500):
+    ring = Ring(options, folder, size, *flags, mtu=mtu)
     try:
         ring.load(options.rate)
         wait_until("confirmed message", lambda: ring.confirmed() > 0, 30)
@@ -176,50 +176,93 @@ def lanes_open(ring):
                for pod in ring.pods for peer in (pod.ring_state() or {"peers": []})["peers"])
 
 
-def datagrams(options, folder, what, faults):
-    """A ring of three with datagrams; faults(pod) -> rules for its filter. Lanes fail and open again, links do not."""
-    with ring_under_load(options, folder, 3, "--lanes", "udp") as ring:
+def of_all_lanes(ring, field):
+    """Of every lane to a successor."""
+    return [peer["lane_to"][field] for pod in ring.pods for peer in (pod.ring_state() or {"peers": []})["peers"] if peer["lane_to"]]
+
+
+def datagrams(options, folder, what, hurt, *, mtu=1500, path_mtu=None):
+    """A ring of three with datagrams; hurt(ring, pod) does what happens at that pod. Lanes may fail, and open again; links do not, and
+    nothing is repeated. path_mtu: (before, meanwhile), what the lanes are expected to find."""
+    with ring_under_load(options, folder, 3, "--lanes", "udp", mtu=mtu) as ring:
         wait_until("open lanes", lambda: lanes_open(ring) == 3, 30)
+        before, meanwhile = path_mtu or (None, None)
+        if before:
+            wait_until(f"datagrams of {before} bytes", lambda: of_all_lanes(ring, "path_mtu") == [before] * 3, 30)
         open_meanwhile = []
-        for _ in range(max(1, options.rounds // 4)):
+        for _ in range((1 if path_mtu else max(1, options.rounds // 4)) if hurt else 0):
             for pod in ring.pods:
-                if rules := faults(ring, pod):
-                    pod.port.drop(*rules)
+                hurt(ring, pod)
             for _ in range(max(2, options.seconds // 10)):
                 time.sleep(1)
                 open_meanwhile.append(lanes_open(ring))
+            if meanwhile:
+                wait_until(f"datagrams of {meanwhile} bytes", lambda: meanwhile in of_all_lanes(ring, "path_mtu"), 30)
             for pod in ring.pods:
                 pod.port.heal()
             wait_until("open lanes", lambda: lanes_open(ring) == 3, 60)
+        sent, lost = sum(of_all_lanes(ring, "sent")), sum(of_all_lanes(ring, "lost"))
         outcome = Outcome(ring)
     repeated = outcome.found["totals"]["visits_repeated"]
     detours = outcome.found["totals"]["detours"]
     extra = [f"{repeated} visits repeated, {detours} detours"] if repeated or detours else []
     yield verdict(what, outcome, *extra)
-    yield "  open lanes of 3 meanwhile", True, f"{min(open_meanwhile)} to {max(open_meanwhile)}"
+    if open_meanwhile:
+        yield "  open lanes of 3 meanwhile", True, f"{min(open_meanwhile)} to {max(open_meanwhile)}"
+    yield "  datagrams to successors", sent > 0, f"{sent:,} sent, {lost:,} declared lost"
     failed = sum(1 for _ in outcome.lines('"event":"lane".*"open":false'))
     yield "  lanes that failed, and opened again", True, str(failed)
 
 
-def udp_loss(options, folder):
-    for percent in (5, 20):
-        logs = folder / str(percent)
+def one_by_one(options, folder, *cases):
+    """datagrams() for each (folder, what, hurt, and what else it takes)."""
+    for name, what, hurt, more in cases:
+        logs = folder / name
         logs.mkdir()
-        yield from datagrams(options, logs, f"{percent} % of all datagrams dropped",
-                             lambda ring, pod: [f"in iifname eth0 udp dport 5570 numgen random mod 100 < {percent}"])
+        yield from datagrams(options, logs, what, hurt, **more)
+
+
+def udp_loss(options, folder):
+    def lose(percent):
+        return lambda ring, pod: pod.port.drop(f"in iifname eth0 udp dport 5570 numgen random mod 100 < {percent}")
+
+    yield from one_by_one(options, folder, *((str(percent), f"{percent} % of all datagrams dropped", lose(percent), {})
+                                             for percent in (1, 5, 20)))
+
+
+def udp_doubled(options, folder):
+    def double(ring, pod):
+        pod.port.double(20, [other.port for other in ring.pods if other is not pod])
+
+    yield from datagrams(options, folder, "20 % of all datagrams come twice", double)
+
+
+def udp_reordered(options, folder):
+    yield from datagrams(options, folder, "10 % of all datagrams are overtaken", lambda ring, pod: pod.port.reorder(10))
+
+
+def udp_mtu(options, folder):
+    """1,280 bytes on one hop, of which nobody is told, after 1,500 had been found; and 9,000 everywhere."""
+    def shrink(ring, pod):
+        if pod is ring.pods[0]:
+            pod.port.set_mtu(1280)
+
+    yield from one_by_one(
+        options, folder,
+        ("1280", "an MTU of 1,280 on one hop, in the middle of it", shrink, {"path_mtu": (1452, 1200)}),
+        ("9000", "an MTU of 9,000 on all hops", None, {"mtu": 9000, "path_mtu": (8952, None)}))
 
 
 def udp_blocked(options, folder):
     def one_way(ring, pod):
-        return ["in iifname eth0 udp dport 5570"] if pod is ring.pods[0] else []
+        if pod is ring.pods[0]:
+            pod.port.drop("in iifname eth0 udp dport 5570")
 
     def both_ways(ring, pod):
-        return ["in iifname eth0 udp dport 5570", "out oifname eth0 udp dport 5570"]
+        pod.port.drop("in iifname eth0 udp dport 5570", "out oifname eth0 udp dport 5570")
 
-    for name, rules in (("one way, to one pod", one_way), ("both ways, everywhere", both_ways)):
-        logs = folder / name.split()[0]
-        logs.mkdir()
-        yield from datagrams(options, logs, f"datagrams blocked {name}", rules)
+    yield from one_by_one(options, folder, ("one-way", "datagrams blocked one way, to one pod", one_way, {}),
+                          ("both-ways", "datagrams blocked both ways, everywhere", both_ways, {}))
 
 
 def lane_counts(pod, link, lane):
@@ -362,6 +405,7 @@ def two_at_once(options, folder):
 
 
 SCENARIOS = {"kill": kill, "pause": pause, "cut-one-way": cut_one_way, "cut-both-ways": cut_both_ways, "cut-off": cut_off, "drop": drop,
-             "udp-loss": udp_loss, "udp-blocked": udp_blocked, "lane-figures": lane_figures,
-             "eight": eight, "slow-dns": slow_dns, "no-dns": no_dns, "rolling": rolling, "two-in-a-row": two_in_a_row,
+"udp-loss": udp_loss, "udp-doubled": udp_doubled, "udp-reordered": udp_reordered, "udp-mtu": udp_mtu,
+             "udp-blocked": udp_blocked, "lane-figures": lane_figures, "eight": eight, "slow-dns": slow_dns, "no-dns": no_dns,
+             "rolling": rolling, "two-in-a-row": two_in_a_row,
              "two-at-once": two_at_once}

@@ -14,7 +14,7 @@ import time
 
 HUB = "10.77.255.254"  # the bridge: clients and the name server are here
 SERVICE = "ring.faults.test"
-TOOLS = {"unshare": "util-linux", "ip": "iproute2", "nft": "nftables", "dnsmasq": "dnsmasq-base"}  # command: Debian package
+TOOLS = {"unshare": "util-linux", "ip": "iproute2", "tc": "iproute2", "nft": "nftables", "dnsmasq": "dnsmasq-base"}  # command: Debian package
 IN_NAMESPACES = "--in-namespaces"
 SKIPPED = 77
 # Any name's address; the answer is REFUSED, which is an answer.
@@ -77,6 +77,7 @@ class Port:
     def __init__(self, address):
         Port.made += 1
         self.address, self.name, self.removed = address, f"pod{Port.made}", False
+        self.doubles = self.reorders = False
         run("ip", "netns", "add", self.name)
         run("ip", "link", "add", self.name, "master", "hub", "type", "veth", "peer", "name", "eth0", "netns", self.name)
         run("ip", "link", "set", self.name, "up")
@@ -94,8 +95,37 @@ class Port:
         rules = "; ".join(f"add rule ip faults {rule} drop" for rule in rules)
         run(*self.inside("nft", f"add table ip faults; {chains}{rules}"))
 
+    def double(self, percent, ports):
+        """Of the UDP packets from here to those ports so many come twice."""
+        rules = "; ".join(f"add rule netdev {self.name} out ip protocol udp ip daddr {port.address} numgen random mod 100 < {percent} "
+                          f"dup to {port.name}" for port in ports)
+        run("nft", f"add table netdev {self.name}; "
+                   f"add chain netdev {self.name} out {{ type filter hook ingress device {self.name} priority 0; }}; {rules}")
+        self.doubles = True
+
+    def reorder(self, percent, rate="4mbit"):
+        """Of the UDP packets from here so many stand in a queue of this rate, and are overtaken by the others."""
+        tc = ("tc", "-n", self.name)
+        run(*tc, "qdisc", "add", "dev", "eth0", "root", "handle", "1:", "htb", "default", "10")
+        run(*tc, "class", "add", "dev", "eth0", "parent", "1:", "classid", "1:10", "htb", "rate", "10gbit", "quantum", "60000")
+        run(*tc, "class", "add", "dev", "eth0", "parent", "1:", "classid", "1:20", "htb", "rate", rate, "burst", "1500", "quantum", "1500")
+        run(*self.inside("nft", "add table ip faults; add chain ip faults late { type route hook output priority 0; }; add rule ip faults "
+                                f"late ip protocol udp numgen random mod 100 < {percent} meta priority set 1:20"))
+        self.reorders = True
+
+    def set_mtu(self, bytes_):
+        """Of both ends of this hop. What is larger is dropped, and nobody is told."""
+        run("ip", "link", "set", self.name, "mtu", bytes_)
+        run("ip", "-n", self.name, "link", "set", "eth0", "mtu", bytes_)
+
     def heal(self):
+        """Ends all of the above but the MTU."""
         run(*self.inside("nft", "flush ruleset"))
+        if self.doubles:
+            run("nft", f"delete table netdev {self.name}")
+        if self.reorders:
+            run("tc", "-n", self.name, "qdisc", "del", "dev", "eth0", "root")
+        self.doubles = self.reorders = False
 
     def remove(self):
         """Its address is free again, for a pod to come. It may be called twice."""
