@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::size_t kAnswersMax = 8;  // that wait to be written
 constexpr std::size_t kPadBelow = 8;    // a full datagram is padded when an eighth of it is free
+constexpr Duration kMicrosecond = std::chrono::microseconds{1};
 
 }  // namespace
 
@@ -137,8 +138,23 @@ void Lane::challenge_again(TimePoint now) {
 // ---- going out
 // ------------------------------------------------------------------------------------
 
+/// What the window has room for at once, and what it lets through in kQueueFor.
+std::size_t Lane::queue_max() const {
+  const Congestion& congestion = recovery_.congestion();
+  const auto smoothed = recovery_.round_trip().smoothed();
+  if (!smoothed) return kQueueBytesMax;
+  const std::size_t window = congestion.window();
+  const std::size_t at_once = window - std::min(window, congestion.in_flight());
+  const double round_trips = std::chrono::duration<double>{kQueueFor} /
+                             std::chrono::duration<double>{std::max(*smoothed, kMicrosecond)};
+  const double in_time = round_trips * static_cast<double>(window);
+  return in_time < static_cast<double>(kQueueBytesMax)
+             ? std::min(kQueueBytesMax, at_once + static_cast<std::size_t>(in_time))
+             : kQueueBytesMax;
+}
+
 bool Lane::send(Bytes& frame) {
-  if (frame.size() > frame_max() || queue_bytes_ + frame.size() > kQueueBytesMax) return false;
+  if (frame.size() > frame_max() || queue_bytes_ + frame.size() > queue_max()) return false;
   queue_bytes_ += frame.size();
   queue_.push_back(std::move(frame));
   return true;

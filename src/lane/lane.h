@@ -58,7 +58,10 @@ class Lane {
   static constexpr unsigned kTimeoutsMax = 3;    ///< in a row: it has failed
   static constexpr unsigned kLargerLostMax = 6;  ///< in a row: back to kDatagramBase
   static constexpr unsigned kAnswersAgain = 3;   ///< in a row, before a lane that failed is used
-  static constexpr std::size_t kQueueBytesMax = 256 * 1024;  ///< beyond: ZeroMQ takes it
+  /// Frames wait so long at the most; ZeroMQ takes the others. A quarter of the core's shortest
+  /// time-out, which would send them again meanwhile, and make the queue longer.
+  static constexpr Duration kQueueFor = std::chrono::milliseconds{50};
+  static constexpr std::size_t kQueueBytesMax = 256 * 1024;  ///< however fast the lane is
 
   /// `datagram_max`: of this side; `seed`: of the numbers in probes.
   Lane(TimePoint now, const LaneOffer& remote, std::uint32_t datagram_max, std::uint64_t seed,
@@ -95,6 +98,7 @@ class Lane {
   void begin(Bytes& datagram) const;
   [[nodiscard]] std::optional<std::uint32_t> path_probe_due(TimePoint now) const;
   [[nodiscard]] bool frames_may_go(TimePoint now) const;
+  [[nodiscard]] std::size_t queue_max() const;
   void challenge_again(TimePoint now);
 
   LaneOffer remote_;

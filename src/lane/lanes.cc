@@ -205,11 +205,14 @@ void Lanes::tell(Entry& entry, LanesSink& sink) {
 
 void Lanes::write(TimePoint now, const Out& out) {
   wanted_.clear();  // what the core has not answered in this turn it never will
-  for (auto& [number, entry] : entries_) {
-    if (!entry.lane) continue;
-    while (entry.lane->write(now, datagram_)) {
-      if (entry.seal) entry.seal->close(datagram_);
-      out(entry.peer, entry.port, datagram_);
+  // Relays before acks: whoever gets a relay has work to do, and the ring waits for it.
+  for (const bool outgoing : {true, false}) {
+    for (auto& [number, entry] : entries_) {
+      if (!entry.lane || entry.outgoing != outgoing) continue;
+      while (entry.lane->write(now, datagram_)) {
+        if (entry.seal) entry.seal->close(datagram_);
+        out(entry.peer, entry.port, datagram_);
+      }
     }
   }
 }

@@ -39,7 +39,7 @@ bool Received::take(TimePoint now, std::uint64_t number, bool ack_eliciting) {
   if (newest) largest_at_ = now;
   if (!ack_eliciting) return true;
   ++unacked_;
-  const TimePoint due = unacked_ >= 2 || !in_order ? now : now + kAckDelayMax;
+  const TimePoint due = unacked_ >= kAckEvery || !in_order ? now : now + kAckDelayMax;
   ack_at_ = std::min(ack_at_.value_or(due), due);
   return true;
 }

@@ -169,6 +169,19 @@ TEST_CASE("frames come once each on a good wire, several in a datagram", "[lane]
   CHECK(pair[0].figures().sent_lost == 0);
 }
 
+TEST_CASE("what would wait too long goes by the stream", "[lane]") {
+  // 1,200 bytes every 20 ms or so: two or three datagrams in 50 ms.
+  Pair pair{{.delay_min = 10ms, .delay_max = 10ms, .room = kDatagramBase}};
+  pair.run_for(1s);
+  REQUIRE(pair[0].is_open());
+  for (int i = 0; i < 20; ++i) pair.send(0, message(i, 900));
+  CHECK(pair.by_stream().size() >= 15);
+  CHECK(pair.by_stream().size() <= 18);
+  pair.run_for(150ms);
+  check_all_came(pair, 20);
+  CHECK(pair[0].figures().queued == 0);
+}
+
 TEST_CASE("whatever is lost, doubled and overtaken, everything comes", "[lane]") {
   const auto seed = static_cast<std::uint64_t>(GENERATE(range(1, 30)));
   const auto loss = static_cast<std::uint32_t>(GENERATE(10, 50, 200, 300));
