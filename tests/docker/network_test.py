@@ -76,12 +76,25 @@ def choose_image():
     skip(f"no image {built} and no programs in {BIN}")
 
 
+def told_a_sanitizer():
+    """What this run's sanitizer is told, for a container: its options, and the file of suppressions that they name."""
+    args = []
+    for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"):
+        told = os.environ.get(name)
+        if told is None:
+            continue
+        args += ["-e", f"{name}={told}"]
+        for file in re.findall(r"suppressions=([^:]+)", told):
+            args += ["-v", f"{file}:{file}:ro"]
+    return args
+
+
 class Container:
     def __init__(self, number):
         self.name = f"{NAME}-{number}"
         docker("run", "-d", "--name", self.name, "--network", NAME, "--network-alias", ALIAS, "--read-only", "--cap-drop", "ALL",
                "--security-opt", "no-new-privileges", "-p", "127.0.0.1::8080", "-e", f"PODRING_SERVICE={ALIAS}",
-               "-e", f"PODRING_NAME={self.name}", IMAGE)
+               "-e", f"PODRING_NAME={self.name}", *told_a_sanitizer(), IMAGE)
         self.port = int(docker("port", self.name, "8080").stdout.decode().rsplit(":", 1)[1])
 
     def ask(self, method, path, body=None):
