@@ -1,6 +1,7 @@
 // The inside of core::Peer, shared by its sources: peer.cc (inputs, seeds, status),
-// peer_links.cc (membership, sessions, health), peer_delivery.cc (custody, words, handing on) and
-// peer_status_frames.cc (what neighbours tell one another about themselves).
+// peer_links.cc (membership, sessions, health), peer_delivery.cc (custody), peer_acks.cc (words),
+// peer_relay.cc (handing on) and peer_status_frames.cc (what neighbours tell one another about
+// themselves).
 // Nobody else includes it.
 #pragma once
 
@@ -187,8 +188,6 @@ class Peer::State {
 
   // ---- peer_delivery.cc
   void on_relay(std::uint32_t session, const RelayFrame& frame);
-  void on_ping(std::uint32_t session, const PingFrame& frame);
-  void on_ack(Link& link, const AckFrame& frame);
   void accept(std::uint32_t session, std::uint64_t sequence, Address sender, ByteView bytes);
   void tie_duplicate(const Remembered& record, std::uint32_t session, std::uint64_t sequence);
   void arrive(std::uint32_t index);
@@ -199,29 +198,7 @@ class Peer::State {
   void enqueue(std::uint32_t index, bool front = false);
   void detach(Held& held);
   void let_go(std::uint32_t index, bool final);
-  void update_word(std::uint32_t index);
-  void say(std::uint32_t session, std::uint64_t sequence, InSlot& slot);
-  void set_word(const Waiter& waiter, Word word, std::uint8_t place_count, std::uint64_t place);
   void confirm_safe(Held& held);
-  void write_acks();
-  void hand_on();
-  void hand_to_self();
-  void send_from_queue(Link& link);
-  void resend(Link& link);
-  void resend_range(Link& link, std::uint64_t first, std::uint64_t end, std::size_t most);
-  void ask(Link& link);
-  void expire(std::uint32_t index);
-  void expire_queue();
-  [[nodiscard]] std::uint32_t next_queued();
-  void pop_queued(std::uint32_t index);
-  void take_places(Held& held, const Link& link, const AckRange& range, bool stale);
-  void told_room(Inbound& session);
-  void on_relay_lost(Link& link, const RelayFrame& frame);
-  void on_ack_lost(std::uint32_t session, const AckFrame& frame);
-  [[nodiscard]] std::size_t frame_max(const Link& link) const {
-    return std::min(link.frame_max.value_or(settings.frame_bytes), settings.frame_bytes);
-  }
-  [[nodiscard]] HandOver hand_over_of(const Held& held, Address to) const;
   [[nodiscard]] std::uint32_t time_left_ms(const Held& held) const;
   [[nodiscard]] bool queue_has_room(std::size_t bytes) const;
   [[nodiscard]] bool stuck() const;
@@ -235,6 +212,35 @@ class Peer::State {
     return places[static_cast<int>(copies_on)];
   }
   [[nodiscard]] bool mutated(Mutation mutation) const { return settings.mutation == mutation; }
+
+  // ---- peer_acks.cc
+  void on_ack(Link& link, const AckFrame& frame);
+  void on_ping(std::uint32_t session, const PingFrame& frame);
+  void on_ack_lost(std::uint32_t session, const AckFrame& frame);
+  void update_word(std::uint32_t index);
+  void set_word(const Waiter& waiter, Word word, std::uint8_t place_count, std::uint64_t place);
+  void say(std::uint32_t session, std::uint64_t sequence, InSlot& slot);
+  void take_places(Held& held, const Link& link, const AckRange& range, bool stale);
+  void told_room(Inbound& session);
+  void write_acks();
+  void ask(Link& link);
+
+  // ---- peer_relay.cc
+  void hand_on();
+  void hand_to_self();
+  void send_from_queue(Link& link);
+  [[nodiscard]] std::uint64_t oldest_unreceived(Link& link);
+  void resend(Link& link);
+  void resend_range(Link& link, std::uint64_t first, std::uint64_t end, std::size_t most);
+  void on_relay_lost(Link& link, const RelayFrame& frame);
+  void expire(std::uint32_t index);
+  void expire_queue();
+  [[nodiscard]] std::uint32_t next_queued();
+  void pop_queued(std::uint32_t index);
+  [[nodiscard]] std::size_t frame_max(const Link& link) const {
+    return std::min(link.frame_max.value_or(settings.frame_bytes), settings.frame_bytes);
+  }
+  [[nodiscard]] HandOver hand_over_of(const Held& held, Address to) const;
 
   void emit(Event event) { out.events.push_back(std::move(event)); }
   void act(Action action) { out.actions.push_back(std::move(action)); }

@@ -156,3 +156,23 @@ TEST_CASE("what a lost ack told is told as it is now", "[lanes]") {
   CHECK(again[0].ack.ranges.at(0).word == Word::safe);
   CHECK(again[0].ack.number > first[0].ack.number);
 }
+
+TEST_CASE("traffic that goes on does not put off what was lost", "[lanes]") {
+  Half a;
+  a.seed(1);  // its frame is lost, and no lane says so
+  REQUIRE(a.frames(a.flush(), FrameType::relay).size() == 1);
+  const TimePoint lost_at = a.now.steady;
+  std::optional<Duration> waited;
+  for (std::uint64_t n = 1; n < 100 && !waited; ++n) {
+    a.now.steady += 50ms;
+    a.peer.on_tick(a.now);
+    for (const AnyFrame& frame : a.frames(a.flush(), FrameType::relay)) {
+      if (frame.relay.first == 0) waited = a.now.steady - lost_at;
+    }
+    a.seed(1);
+    a.frames(a.flush(), FrameType::relay);
+    a.ack({100, 1'000'000, {{Word::safe, {n, n}, 0, 0}}, n});
+  }
+  REQUIRE(waited);
+  CHECK(*waited <= 1200ms);  // the first time-out: 1 s, and a tenth more
+}
