@@ -51,6 +51,10 @@ bool Lane::on_payload(TimePoint now, const Payload& payload) {
     challenge_answered_ = true;
     unanswered_ = 0;
     const unsigned needed = state_ == LaneState::failed ? kAnswersAgain : 1;
+    if (state_ == LaneState::failed) {  // the pause was for silence
+      probe_every_ = kProbeEvery;
+      probe_at_ = std::min(probe_at_, now + probe_every_);
+    }
     if (state_ == LaneState::open || ++answers_ < needed) continue;
     if (state_ == LaneState::failed && mutation_ == Mutation::never_used_again) continue;
     open();
@@ -128,8 +132,6 @@ void Lane::challenge_again(TimePoint now) {
   } else if (state_ == LaneState::failed && !challenge_answered_) {
     answers_ = 0;
     probe_every_ = std::min(probe_every_ * 2, Duration{kProbeEveryMax});
-  } else if (state_ == LaneState::failed) {
-    probe_every_ = kProbeEvery;
   }
   challenge_ = random_.next();
   challenge_answered_ = false;

@@ -223,6 +223,17 @@ TEST_CASE(
   CHECK(pair[1].is_open());
 }
 
+TEST_CASE("the pause between probes ends with the first answer", "[lane]") {
+  Pair pair{{}};
+  pair.run_for(100ms);
+  pair.blocked = {true, true};
+  pair.run_for(120s);  // every 30 s by now
+  pair.blocked = {};
+  pair.run_for(33s);  // at most one pause, and two seconds for the second and the third answer
+  CHECK(pair[0].is_open());
+  CHECK(pair[1].is_open());
+}
+
 TEST_CASE("a lane that stays dead is probed less and less", "[lane]") {
   Pair pair{{}};
   pair.run_for(100ms);
