@@ -178,7 +178,7 @@ def lanes_open(ring):
 
 def of_all_lanes(ring, field):
     """Of every lane to a successor."""
-    return [peer["lane_to"][field] for pod in ring.pods for peer in (pod.ring_state() or {"peers": []})["peers"] if peer["lane_to"]]
+    return [peer["udp_to"][field] for pod in ring.pods for peer in (pod.ring_state() or {"peers": []})["peers"] if peer["udp_to"]]
 
 
 def datagrams(options, folder, what, hurt, *, mtu=1500, path_mtu=None):
