@@ -130,11 +130,11 @@ class Ring:
         """Seconds until every pod has them all in its view, and the next one as its successor."""
         return wait_until("whole ring", self.is_whole, WHOLE_WITHIN)
 
-    def load(self, rate, to=None):
-        """Starts seeding `rate` messages a second, by clients of the service, or by one of the pod `to`."""
+    def load(self, rate, to=None, size=10):
+        """Starts seeding `rate` messages of `size` bytes a second, by clients of the service, or by one of the pod `to`."""
         targets = [["--peer", to.address, "--ring", SERVICE]] if to else [["--service", SERVICE, "--dns-server", HUB]] * CLIENTS
         for target in targets:
-            self.loads.append(Load(self, target, rate / len(targets)))
+            self.loads.append(Load(self, target, rate / len(targets), size))
 
     def confirmed(self):
         return sum(load.confirmed() for load in self.loads)
@@ -161,12 +161,12 @@ class Ring:
 class Load:
     """inject, which runs until stop()."""
 
-    def __init__(self, ring, target, rate):
+    def __init__(self, ring, target, rate, size):
         self.ids = ring.folder / f"ids-{len(ring.loads)}"
         self.out = ring.folder / f"inject-{len(ring.loads)}.json"
         with open(self.out, "wb") as out:
             self.process = subprocess.Popen(
-                [ring.bin / "inject", *target, "--count", "10000000", "--rate", str(rate), "--hops", str(ring.hops), "--wait", "safe",
+                [ring.bin / "inject", *target, "--count", "10000000", "--rate", str(rate), "--size", str(size), "--hops", str(ring.hops), "--wait", "safe",
                  "--json", "--ids", self.ids, "one of many"], stdout=out, stdin=subprocess.DEVNULL, env=ENVIRONMENT)
 
     def confirmed(self):

@@ -13,10 +13,10 @@ KILL_TARGET, SILENCE_TARGET, EIGHT_TARGET = 1.0, 3.0, 5.0  # seconds; proto-docs
 
 
 @contextlib.contextmanager
-def ring_under_load(options, folder, size=5, *flags, mtu=1500):
+def ring_under_load(options, folder, size=5, *flags, mtu=1500, message=10):
     ring = Ring(options, folder, size, *flags, mtu=mtu)
     try:
-        ring.load(options.rate)
+        ring.load(options.rate, size=message)
         wait_until("confirmed message", lambda: ring.confirmed() > 0, 30)
         yield ring
     finally:
@@ -181,10 +181,10 @@ def of_all_lanes(ring, field):
     return [peer["udp_to"][field] for pod in ring.pods for peer in (pod.ring_state() or {"peers": []})["peers"] if peer["udp_to"]]
 
 
-def datagrams(options, folder, what, hurt, *, mtu=1500, path_mtu=None):
+def datagrams(options, folder, what, hurt, *, mtu=1500, path_mtu=None, message=10):
     """A ring of three with datagrams; hurt(ring, pod) does what happens at that pod. Lanes may fail, and open again; links do not, and
     nothing is repeated. path_mtu: (before, meanwhile), what the lanes are expected to find."""
-    with ring_under_load(options, folder, 3, "--lanes", "udp", mtu=mtu) as ring:
+    with ring_under_load(options, folder, 3, "--lanes", "udp", mtu=mtu, message=message) as ring:
         wait_until("open lanes", lambda: lanes_open(ring) == 3, 30)
         before, meanwhile = path_mtu or (None, None)
         if before:
@@ -249,7 +249,8 @@ def udp_mtu(options, folder):
 
     yield from one_by_one(
         options, folder,
-        ("1280", "an MTU of 1,280 on one hop, in the middle of it", shrink, {"path_mtu": (1452, 1200)}),
+        ("1280", "an MTU of 1,280 on one hop, in the middle of it", shrink,
+         {"path_mtu": (1452, 1200), "message": 1150}),  # so that datagrams are larger than that
         ("9000", "an MTU of 9,000 on all hops", None, {"mtu": 9000, "path_mtu": (8952, None)}))
 
 
