@@ -80,8 +80,8 @@ class Pod:
 class Ring:
     """`size` pods that run and know each other. Ring.pods are those that run, in the order of their addresses."""
 
-    def __init__(self, options, folder, size, *flags, mtu=1500):
-        self.mtu = mtu
+    def __init__(self, options, folder, size, *flags, mtus=(1500,)):
+        self.mtus = mtus  # of the pods in the order in which they are made; the last one of all others
         self.bin, self.folder = options.bin, pathlib.Path(folder)
         self.flags = ["--poll-ms", options.poll_ms, "--drain-linger-ms", 1000, *flags]
         self.random, self.hops = random.Random(options.seed), options.hops
@@ -96,7 +96,7 @@ class Ring:
         while address in self.made or address is None:
             address = f"10.77.{self.random.randrange(4)}.{self.random.randrange(1, 255)}"
         self.made[address] = Pod(self, len(self.made) + 1, address)
-        self.made[address].port.set_mtu(self.mtu)
+        self.made[address].port.set_mtu(self.mtus[min(len(self.made), len(self.mtus)) - 1])
         return self.made[address]
 
     def add(self, *pods):
@@ -130,7 +130,7 @@ class Ring:
         """Seconds until every pod has them all in its view, and the next one as its successor."""
         return wait_until("whole ring", self.is_whole, WHOLE_WITHIN)
 
-    def load(self, rate, to=None, size=10):
+    def load(self, rate, to=None, size=20):
         """Starts seeding `rate` messages of `size` bytes a second, by clients of the service, or by one of the pod `to`."""
         targets = [["--peer", to.address, "--ring", SERVICE]] if to else [["--service", SERVICE, "--dns-server", HUB]] * CLIENTS
         for target in targets:
