@@ -1,4 +1,5 @@
-// How the core reads and writes msgpack; only codec.cc and peer_status.cc include it.
+// How the core reads and writes msgpack; only codec_read.cc, codec_write.cc and peer_status.cc
+// include it.
 #pragma once
 
 #include <array>

@@ -1,3 +1,4 @@
+// The face of a peer: each input, the turn that it makes, and leaving.
 #include "core/peer.h"
 
 #include <algorithm>
@@ -13,7 +14,6 @@ constexpr auto kLateByItself =
 constexpr auto kSettledAfter = std::chrono::seconds{2};
 constexpr auto kShedLineEvery = std::chrono::seconds{1};
 constexpr auto kTickMax = std::chrono::milliseconds{500};
-constexpr auto kTtlMax = std::chrono::milliseconds{UINT32_MAX};
 
 }  // namespace
 
@@ -29,7 +29,6 @@ Peer::State::State(Identity identity, Settings given, std::uint64_t jitter_seed)
 }
 
 // ---- the turn
-// -------------------------------------------------------------------------------------
 
 void Peer::State::advance(Now at) {
   PODRING_CHECK(at.steady >= now.steady);
@@ -119,150 +118,7 @@ void Peer::State::send(const Inbound& session, Bytes bytes) {
   act(SendRoute{session.route, std::move(bytes)});
 }
 
-// ---- seeds
-// ----------------------------------------------------------------------------------------
-
-SeedResult Peer::State::seed(const SeedRequest& request) {
-  const auto bad = [&](std::string reason, SeedError error = SeedError::bad_request) {
-    ++counters.seeds_refused_bad;
-    return SeedResult{error, std::move(reason), {}};
-  };
-  if (request.count < 1 || request.count > kSeedCountMax) {
-    return bad("count must be from 1 to " + std::to_string(kSeedCountMax));
-  }
-  if (request.hops && request.laps) return bad("give either hops or laps, not both");
-  if (request.hops && (*request.hops < 1 || *request.hops > kHopsMax)) {
-    return bad("hops must be from 1 to " + std::to_string(kHopsMax));
-  }
-  if (request.laps && (*request.laps < 1 || *request.laps > kLapsMax)) {
-    return bad("laps must be from 1 to " + std::to_string(kLapsMax));
-  }
-  const Duration ttl = request.ttl.value_or(settings.ttl);
-  if (ttl < std::chrono::milliseconds{1} || ttl > kTtlMax) {
-    return bad("the time to live must be from 1 ms to " + std::to_string(UINT32_MAX) + " ms");
-  }
-  EnvelopeHead head;
-  head.origin = self.address;
-  head.limit_kind = request.laps ? LimitKind::laps : LimitKind::hops;
-  head.limit = request.laps ? *request.laps : request.hops.value_or(settings.hops);
-  head.copies = settings.copies;
-  head.copies_on = settings.copies_on;
-  head.receipt = request.receipt;
-  head.time_left_ms = static_cast<std::uint32_t>(
-      std::chrono::duration_cast<std::chrono::milliseconds>(ttl).count());
-  const Envelope envelope = make_envelope(head, request.message);
-  const std::size_t entries = request.laps ? kTraceFirstKept + kTraceLastKept : head.limit;
-  const std::size_t largest = encoded_bytes_after(envelope, entries, self.pod.size());
-  if (largest > kEnvelopeBytesMax) {
-    return bad("with its trace the message could grow to " + std::to_string(largest) +
-                   " bytes; at most " + std::to_string(kEnvelopeBytesMax) +
-                   " travel: send fewer bytes or fewer hops",
-               SeedError::too_large);
-  }
-  if (leaving && now.steady - leaving_since >= settings.drain_linger) {
-    ++counters.seeds_refused_leaving;
-    return {SeedError::leaving, "this peer is leaving the ring; seed at another one", {}};
-  }
-  // The bubble rule: a free slot is left after it. (A ring whose queues are all full stands still.)
-  const std::size_t bytes = (envelope.tail.size() + 160) * request.count;
-  const std::size_t bubble = mutated(Mutation::bubble_rule_off) ? 0 : 1;
-  const std::size_t used = mutated(Mutation::custody_gates_sending) ? custody.size() : queue_used;
-  if (used + request.count + bubble > settings.queue ||
-      queue_used_bytes + bytes > settings.queue_bytes) {
-    ++counters.seeds_refused_full;
-    return {
-        SeedError::ring_full, "the queue to the next peer has no room for it; try again later", {}};
-  }
-  const EnvelopeId first{self.boot, next_counter};
-  emit(Seeded{first, request.count, request.sender, head.limit_kind, head.limit});
-  for (std::uint32_t i = 0; i < request.count; ++i) {
-    const std::uint32_t index = custody.take();
-    Held& held = custody[index];
-    held.envelope = envelope;
-    held.envelope.head.id = {self.boot, next_counter++};
-    held.bytes = static_cast<std::uint32_t>(envelope.tail.size() + 160);
-    held.accepted = now.steady;
-    held.arrived = now.wall;
-    held.sender = request.sender;
-    held.own_seed = true;
-    Remembered& record = memory.at(held.envelope.head.id);
-    memory.count_new();
-    record.lap_plus_one = 1;
-    record.held = index;
-    ++counters.seeds_accepted;
-    arrive(index);
-  }
-  return {SeedError::none, {}, first};
-}
-
-void Peer::State::on_seed_frame(std::uint32_t index, const SeedFrame& read) {
-  const Inbound& session = inbound[index];
-  const auto refused = [&](RefuseCode code, const std::string& reason) {
-    refuse(session.route, header(session), code, reason, read.request);
-  };
-  if (read.wait != Stage::accepted && seed_clients.size() + read.count > kSeedClientsMax) {
-    return refused(RefuseCode::too_many,
-                   "too many seeds wait to be safe or completed; try again later");
-  }
-  SeedRequest request;
-  request.message = read.message;
-  request.count = read.count;
-  if (read.limit != 0)
-    (read.limit_kind == LimitKind::hops ? request.hops : request.laps) = read.limit;
-  if (read.ttl_ms > UINT32_MAX)
-    return refused(RefuseCode::bad_request, "ttl_ms must be at most 4294967295");
-  if (read.ttl_ms != 0) request.ttl = std::chrono::milliseconds{read.ttl_ms};
-  request.receipt = read.wait == Stage::completed;
-  request.sender = session.remote.address;
-  const std::uint64_t first = next_counter;
-  // A leaving peer confirms only what is safe.
-  const Stage wait = leaving && read.wait == Stage::accepted ? Stage::safe : read.wait;
-  if (wait != Stage::accepted) {
-    for (std::uint64_t i = 0; i < std::min(read.count, kSeedCountMax); ++i) {
-      seed_clients[first + i] = {index, session.generation, read.request, wait};
-    }
-  }
-  const SeedResult result = seed(request);
-  if (result.error != SeedError::none) {
-    for (std::uint64_t i = 0; i < std::min(read.count, kSeedCountMax); ++i)
-      seed_clients.erase(first + i);
-    switch (result.error) {
-      case SeedError::ring_full:
-        return refused(RefuseCode::ring_full, result.reason);
-      case SeedError::leaving:
-        return refused(RefuseCode::leaving, result.reason);
-      case SeedError::too_large:
-        return refused(RefuseCode::too_large, result.reason);
-      default:
-        return refused(RefuseCode::bad_request, result.reason);
-    }
-  }
-  if (leaving && read.wait == Stage::accepted) return;  // told at `safe`
-  send(session,
-       write_frame(header(session),
-                   SeededFrame{read.request, Stage::accepted, result.first, read.count, 0, {}}));
-}
-
-void Peer::State::tell_seed_client(EnvelopeId id, Stage stage, SeededFrame seeded) {
-  const auto found = seed_clients.find(id.counter);
-  if (found == seed_clients.end()) return;
-  const SeedClient client = found->second;
-  const Inbound& session = inbound[client.session];
-  const bool done = stage >= client.wait;
-  if (done) seed_clients.erase(found);
-  if (!session.used || session.generation != client.generation) {
-    seed_clients.erase(id.counter);
-    return;
-  }
-  seeded.request = client.request;
-  seeded.stage = stage;
-  seeded.first = id;
-  seeded.count = 1;
-  send(session, write_frame(header(session), seeded));
-}
-
 // ---- leaving
-// --------------------------------------------------------------------------------------
 
 void Peer::State::begin_leaving() {
   if (leaving) return;
@@ -287,95 +143,7 @@ bool Peer::State::may_exit() const {
   });
 }
 
-// ---- looking in
-// -----------------------------------------------------------------------------------
-
-Status Peer::State::status() const {
-  Status status;
-  status.view = ring.members();
-  status.digest = ring.digest();
-  status.successor = alone() ? std::optional{self.address} : successor_told;
-  status.predecessor = ring.previous(self.address);
-  for (const auto& link : links) {
-    const auto found = health.find(link->to);
-    const Health* known = found == health.end() ? nullptr : &found->second;
-    LinkStatus told;
-    told.link = link->id;
-    told.address = link->to;
-    if (link->remote.boot.value != 0) told.identity = link->remote;
-    told.suspected = known != nullptr && known->suspected;
-    told.up = link->is_up() && !told.suspected;
-    told.leaving = known != nullptr && known->leaving;
-    told.successor = link->id == target;
-    told.session = link->session;
-    told.round_trip = link->round_trip.smoothed();
-    told.ping_round_trip = link->ping_round_trip.smoothed();
-    told.ping_variation = link->ping_round_trip.variation();
-    told.in_flight = link->unreceived;
-    told.unsafe = link->unsafe;
-    if (link->is_up()) told.heard_ago = now.steady - link->last_heard;
-    status.links.push_back(std::move(told));
-  }
-  for (const auto& [address, known] : health) {
-    const bool linked = std::any_of(links.begin(), links.end(),
-                                    [to = address](const auto& link) { return link->to == to; });
-    if (linked || !ring.contains(address)) continue;
-    LinkStatus told;
-    told.address = address;
-    told.suspected = known.suspected;
-    told.leaving = known.leaving;
-    status.links.push_back(std::move(told));
-  }
-  for (const Inbound& session : inbound) {
-    if (!session.used) continue;
-    status.inbound.push_back({session.route, session.remote, session.role == Role::client,
-                              session.session, session.leaving, now.steady - session.last_heard});
-  }
-  status.queue_used = queue_used;
-  status.queue_used_bytes = queue_used_bytes;
-  status.held = custody.size();
-  status.remembered = memory.size();
-  status.leaving = leaving;
-  return status;
-}
-
-void Peer::State::check_invariants() const {
-  std::size_t in_queue = 0;
-  std::size_t bytes = 0;
-  std::size_t used = 0;
-  for (std::uint32_t index = 0; index < custody.slots(); ++index) {
-    const Held& held = custody[index];
-    if (held.state == Held::State::free) continue;
-    ++used;
-    PODRING_CHECK(held.named_count <= 2);
-    if (held.in_queue()) {
-      ++in_queue;
-      bytes += held.bytes;
-    }
-    if (held.state == Held::State::queued) PODRING_CHECK(held.in_deque);
-    if (held.state != Held::State::sent) continue;
-    const auto link =
-        std::find_if(links.begin(), links.end(), [&](const auto& l) { return l->id == held.link; });
-    PODRING_CHECK(link != links.end() && (*link)->window.contains(held.sequence));
-    PODRING_CHECK((*link)->window.at(held.sequence).held == index);
-  }
-  PODRING_CHECK(used == custody.size() && in_queue == queue_used && bytes == queue_used_bytes);
-  for (const auto& link : links) {
-    std::size_t unreceived = 0;
-    std::size_t unsafe = 0;
-    for (std::uint64_t n = link->window.base(); n < link->window.end(); ++n) {
-      const OutSlot& slot = link->window.at(n);
-      if (slot.held == kNone) continue;
-      ++(slot.received ? unsafe : unreceived);
-    }
-    PODRING_CHECK(unreceived == link->unreceived && unsafe == link->unsafe);
-    PODRING_CHECK(unreceived == 0 || link->resend_at != TimePoint::max());
-    PODRING_CHECK(unsafe == 0 || link->ask_at != TimePoint::max());
-  }
-}
-
 // ---- the public face
-// ------------------------------------------------------------------------------
 
 Peer::Peer(Identity self, Settings settings, std::uint64_t jitter_seed)
     : state_(std::make_unique<State>(std::move(self), std::move(settings), jitter_seed)) {}
@@ -594,40 +362,6 @@ bool Peer::settled(Now now) const {
   state_->advance(now);
   return !state_->alone() && state_->successor_told &&
          now.steady - state_->view_changed_at >= kSettledAfter;
-}
-
-std::vector<EnvelopeId> Peer::held_ids() const {
-  std::vector<EnvelopeId> ids;
-  for (std::uint32_t index = 0; index < state_->custody.slots(); ++index) {
-    const Held& held = state_->custody[index];
-    if (held.state != Held::State::free) ids.push_back(held.envelope.head.id);
-  }
-  return ids;
-}
-
-std::optional<HeldStatus> Peer::held_status(EnvelopeId id) const {
-  const Remembered* record = state_->memory.find(id);
-  if (record == nullptr || record->held == Remembered::kNotHeld) return std::nullopt;
-  const Held& held = state_->custody[record->held];
-  HeldStatus status;
-  status.lap = held.envelope.head.lap;
-  status.attempt = held.attempt;
-  status.named_count = held.named_count;
-  std::copy(std::begin(held.named), std::end(held.named), std::begin(status.named));
-  if (held.state == Held::State::logging) {
-    status.stage = HeldStatus::Stage::logging;
-  } else if (held.state == Held::State::sent) {
-    status.stage = held.received ? HeldStatus::Stage::received : HeldStatus::Stage::sent;
-    status.successor = state_->link_by_id(held.link)->remote.boot;
-  }
-  for (const State::Inbound& session : state_->inbound) {
-    for (std::uint64_t n = session.window.base(); session.used && n < session.window.end(); ++n) {
-      const State::InSlot& slot = session.window.at(n);
-      if (slot.known && slot.has_word && slot.held == record->held && slot.word != Word::received)
-        status.said_safe = true;
-    }
-  }
-  return status;
 }
 
 std::size_t Peer::queue_used() const { return state_->queue_used; }

@@ -1,8 +1,8 @@
-// The inside of core::Peer, shared by its sources: peer.cc (inputs, seeds, status),
-// peer_links.cc (membership, sessions, health), peer_delivery.cc (custody), peer_acks.cc (words),
-// peer_relay.cc (handing on) and peer_status_frames.cc (what neighbours tell one another about
-// themselves).
-// Nobody else includes it.
+// The inside of core::Peer, shared by its sources: peer.cc (inputs, the turn, leaving),
+// peer_seeds.cc (seeds), peer_view.cc (view, health, successor), peer_links.cc (sessions going
+// out), peer_sessions.cc (sessions coming in), peer_delivery.cc (custody), peer_acks.cc (words),
+// peer_relay.cc (handing on), peer_look.cc (looking in) and peer_status_frames.cc (what neighbours
+// tell one another about themselves). Nobody else includes it.
 #pragma once
 
 #include <algorithm>
@@ -138,40 +138,45 @@ class Peer::State {
   Outputs& flush();
   void tick();
   [[nodiscard]] TimePoint deadline() const;
-  [[nodiscard]] SeedResult seed(const SeedRequest& request);
+  void shed(Shed::What what, std::uint64_t count = 1);
   void begin_leaving();
   [[nodiscard]] bool may_exit() const;
-  [[nodiscard]] Status status() const;
-  void shed(Shed::What what, std::uint64_t count = 1);
-  void check_invariants() const;
+
+  // ---- peer_seeds.cc
+  [[nodiscard]] SeedResult seed(const SeedRequest& request);
   void on_seed_frame(std::uint32_t session, const SeedFrame& frame);
   void tell_seed_client(EnvelopeId id, Stage stage, SeededFrame seeded);
 
-  // ---- peer_links.cc: membership
+  // ---- peer_look.cc
+  [[nodiscard]] Status status() const;
+  void check_invariants() const;
+
+  // ---- peer_view.cc
   void take_names(std::span<const Address> addresses);
   void set_base(std::vector<Address> addresses);
   void rebuild_view();
   [[nodiscard]] bool has_live_link(Address address) const;
   [[nodiscard]] bool alone() const { return ring.size() == 1; }
-  // sessions going out
+  void suspect(Address address, BootId boot);
+  void report_health(Address address, PeerHealth::State state);
+  void refresh_links();  ///< dial what is missing, choose the target, report health
+
+  // ---- peer_links.cc
   void dial(Address to);
   void say_hello(Link& link);
   void on_hello_answer(Link& link, const HelloFrame& frame);
   void on_link_refused(Link& link, const RefuseFrame& frame);
   void lose(Link& link, LinkDownReason reason, const std::string& detail = {});
   void restart_session(Link& link);
-  void hand_back(Link& link, std::uint32_t& count);
   void hang_up(LinkId id);
-  void refresh_links();  ///< dial what is missing, choose the target, report health
   void tick_links();
   void ping(Link& link, std::vector<SequenceRange> asks);
   [[nodiscard]] Link* link_by_id(LinkId id);
   [[nodiscard]] Link* link_to(Address address);
   [[nodiscard]] const Link* target_link() const;
   [[nodiscard]] Duration rto(const Link& link, unsigned expiries);
-  void report_health(Address address, PeerHealth::State state);
-  void suspect(Address address, BootId boot);
-  // sessions coming in
+
+  // ---- peer_sessions.cc
   void on_hello(RouteId route, const AnyFrame& frame);
   void on_peer_leaving(Address address, BootId boot);
   [[nodiscard]] std::uint32_t session_of(RouteId route, std::uint64_t session) const;
@@ -233,6 +238,7 @@ class Peer::State {
   void resend(Link& link);
   void resend_range(Link& link, std::uint64_t first, std::uint64_t end, std::size_t most);
   void on_relay_lost(Link& link, const RelayFrame& frame);
+  void hand_back(Link& link, std::uint32_t& count);
   void expire(std::uint32_t index);
   void expire_queue();
   [[nodiscard]] std::uint32_t next_queued();
