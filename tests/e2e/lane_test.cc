@@ -101,6 +101,11 @@ TEST_CASE(
   podring::e2e::Process strict{podring::e2e::program("podring"),
                                {"--address", podring::e2e::address(2), "--lanes", "udp"}};
   CHECK(strict.wait(10s) == 1);
+  REQUIRE(eventually([&] { return !strict.errors().empty(); }, 5s));
+  CHECK(strict.errors().size() == 1);
+  CHECK_THAT(strict.errors().front(), Catch::Matchers::Contains("UDP port 5570 of") &&
+                                          Catch::Matchers::Contains("free that port"));
+  CHECK(strict.lines().empty());
 
   for (std::size_t n = 1; n <= 3; ++n) ring.start(n, {"--lanes", "auto"});
   REQUIRE(ring.closed());
