@@ -104,15 +104,15 @@ class Browser:
         """What came since the last call."""
         return self.call("POST", f"{self.session}/se/log", {"type": kind})
 
-    def wait(self, what, condition, patience_s=PATIENCE_S):
-        """The first true value of the condition, and how long it took."""
+    def wait(self, what, condition, patience_s=PATIENCE_S, instead=lambda: ""):
+        """The first true value of the condition, and how long it took; else it fails and tells what there was `instead`."""
         start = time.monotonic()
         while True:
             value = condition()
             if value:
                 return value, time.monotonic() - start
             if time.monotonic() - start > patience_s:
-                raise AssertionError(f"not within {patience_s} s: {what}")
+                raise AssertionError(f"not within {patience_s} s: {what} {instead()}")
             time.sleep(0.02)
 
     def screenshot(self, name):

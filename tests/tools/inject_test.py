@@ -201,11 +201,10 @@ class WithFailures(unittest.TestCase):
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
         def seeded():
-            log = next(pathlib.Path(ring.folder.name).glob("0-*.log"))
-            return b'"event":"seeded"' in log.read_bytes()
+            return b'"event":"seeded"' in ring.log(0).read_bytes()
 
         eventually(seeded, "messages are seeded")
-        ring.processes[0].send_signal(signal.SIGSTOP)  # so that some are under way when it dies, 50 at most
+        ring.pause(0)  # so that some are under way when it dies, 50 at most
         time.sleep(0.2)
         ring.kill(0)
         ring.start(0)
