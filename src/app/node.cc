@@ -287,7 +287,7 @@ void Node::publish_if_due() {
   metrics->statuses = statuses;
   metrics->ready = ready_ && leaving_for_.empty();
   metrics->lanes = neighbour_lanes_.metrics();
-  metrics->datagrams = datagram_metrics(transport_);
+  metrics->datagrams = datagram_metrics(transport_, config_.ring_key);
   const TransportCounters frames = zmq_.counters();
   metrics->transport = {.bytes_sent = frames.bytes_sent,
                         .bytes_received = frames.bytes_received,

@@ -141,10 +141,12 @@ void NodeView::note(Now now, const Event& event, const Peer& peer) {
   }
 }
 
-observe::DatagramMetrics datagram_metrics(const LaneTransport& lanes) {
+observe::DatagramMetrics datagram_metrics(const LaneTransport& lanes,
+                                          const std::optional<lane::RingKey>& key) {
   const DatagramCounters counters = lanes.counters();
   return {.used = lanes.uses_datagrams(),
           .port_missing = !lanes.trouble().empty(),
+          .ring_key = key ? lane::to_string(key->id()) : "none",
           .sent = counters.sent,
           .sent_bytes = counters.sent_bytes,
           .send_failures = counters.send_failures,

@@ -46,7 +46,8 @@ class TransportSheds {
   TransportCounters told_;
 };
 
-[[nodiscard]] observe::DatagramMetrics datagram_metrics(const LaneTransport& lanes);
+[[nodiscard]] observe::DatagramMetrics datagram_metrics(const LaneTransport& lanes,
+                                                        const std::optional<lane::RingKey>& key);
 
 class NodeView {
  public:

@@ -46,6 +46,8 @@ Each finding says what was seen, what it means and the line to change. They are:
   blocked_one_way      a pod cannot reach another one that can be reached from here
   udp_blocked          datagrams do not get through while TCP does, from here or between two pods
   mtu_small            datagrams of 1,200 bytes do not get through, small ones do
+  udp_port_taken       something else has a pod's UDP port
+  ring_keys_differ     pods have different ring keys, so no datagrams go between them
   service_mesh         a proxy takes the connections
   no_hello             something that is no podring listens at the ring's port
   two_rings            pods of another ring share the name

@@ -47,6 +47,9 @@ struct DatagramFacts {
 /// The payload of the largest datagram that podring sends; with headers 1,228 (IPv4) or 1,248
 /// bytes.
 constexpr std::size_t kDatagramBytes = 1200;
+/// The payload of a TCP segment that is as large on the way: TCP's header has 12 bytes more than
+/// UDP's, and 12 of options.
+constexpr std::size_t kSegmentBytes = kDatagramBytes - 24;
 
 /// A link of another pod, as that pod's GET /ring shows it.
 struct LinkFacts {
@@ -54,6 +57,7 @@ struct LinkFacts {
   std::string state;  ///< "up", "suspected", "connecting", "leaving"
   bool outgoing = false;
   std::string datagrams;  ///< of the UDP lane: "open", "probing" or "failed"; empty: there is none
+  std::size_t segment_max = 0;  ///< payload of the largest TCP segment that is sent; 0: not known
 };
 
 struct PeerFacts {
@@ -75,6 +79,8 @@ struct PeerFacts {
   std::optional<Duration> clock_ahead;  ///< of the clock here; to a second, by the Date header
   std::string build;                    ///< version and revision, of /metrics
   std::optional<bool> reads_datagrams;  ///< it has a socket for them, by /metrics
+  bool port_missing = false;            ///< it wants one, and something else has its port
+  std::string ring_key;                 ///< the key's id, or "none", by /metrics; empty: not told
   std::vector<LinkFacts> links;         ///< of /ring
 };
 
@@ -85,6 +91,7 @@ struct Facts {
   std::size_t listed = 0;                  ///< addresses, of the name service or --peers
   bool self_listed = false;
   bool self_runs = false;        ///< a peer answers at --address, so this is a ring pod
+  PeerFacts self;                ///< --address, whoever is there
   std::vector<PeerFacts> peers;  ///< without oneself; at most kPeersMax of those listed
 };
 

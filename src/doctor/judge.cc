@@ -44,8 +44,9 @@ class Judge {
   }
 
   [[nodiscard]] std::vector<const PeerFacts*> those(
-      const std::function<bool(const PeerFacts&)>& are) const {
+      const std::function<bool(const PeerFacts&)>& are, bool self_as_well = false) const {
     std::vector<const PeerFacts*> some;
+    if (self_as_well && facts_.self_runs && are(facts_.self)) some.push_back(&facts_.self);
     for (const PeerFacts& peer : facts_.peers) {
       if (are(peer)) some.push_back(&peer);
     }
@@ -213,51 +214,103 @@ class Judge {
     }
   }
 
+  /// Whether a stranger's datagram is read there, and dropped: that silence says nothing.
+  [[nodiscard]] bool reads_datagrams(const PeerFacts& peer) const {
+    const bool has_lanes = std::any_of(peer.links.begin(), peer.links.end(),
+                                       [](const auto& link) { return !link.datagrams.empty(); });
+    return peer.port_missing || has_lanes ||
+           peer.reads_datagrams.value_or(config_.lanes != Lanes::zmq);
+  }
+
   /// Only told of peers to which TCP flows.
   void datagrams() {
     const auto blocked = those([&](const PeerFacts& p) {
-      // Who reads datagrams drops those of strangers: that silence says nothing.
-      const bool read_there = p.reads_datagrams.value_or(config_.lanes != Lanes::zmq);
-      return (p.datagram.small == Datagram::silent && !read_there) ||
+      return (p.datagram.small == Datagram::silent && !reads_datagrams(p)) ||
              p.datagram.small == Datagram::rejected;
     });
-    const auto small_only = those([](const PeerFacts& p) {
-      return p.datagram.small == Datagram::arrives || p.datagram.large == Datagram::too_large;
-    });
+    const std::string advice = "networkpolicy.yaml: {port: " + port_text() +
+                               ", protocol: UDP} beside TCP, in ingress and egress; the nodes' "
+                               "firewall likewise";
     if (!blocked.empty()) {
       const bool silent = blocked.front()->datagram.small == Datagram::silent;
       add("udp_blocked",
           list(blocked) + ": takes connections, but datagrams to port " + port_text() +
               (silent ? " leave no sign, not even an ICMP message" : " are rejected on the way"),
-          "UDP is blocked while TCP flows: the ring works, by TCP alone",
-          "networkpolicy.yaml: {port: " + port_text() +
-              ", protocol: UDP} beside TCP, in ingress and egress; the nodes' firewall likewise");
-    } else if (const std::string pairs = links([](const LinkFacts& link) {
-                 return link.state == "up" && !link.datagrams.empty() && link.datagrams != "open";
-               });
-               !pairs.empty()) {
+          "UDP is blocked while TCP flows: the ring works, by TCP alone", advice);
+    } else if (const std::string pairs = closed_lanes(false); !pairs.empty()) {
       add_passing("udp_blocked", "from " + pairs + ": connected, but datagrams do not get through",
                   "UDP is blocked while TCP flows, in one direction at least, or the way loses "
                   "datagrams of " +
                       std::to_string(kDatagramBytes) +
                       " bytes: the ring works, by TCP alone, and takes longer",
-                  "networkpolicy.yaml: {port: " + port_text() +
-                      ", protocol: UDP} beside TCP, in ingress and egress; the nodes' firewall "
-                      "likewise; else the MTU of the cluster's network");
+                  advice + "; else the MTU of the cluster's network");
     }
+    small_mtu();
+    const auto taken = those([](const PeerFacts& p) { return p.port_missing; }, true);
+    if (!taken.empty()) {
+      add("udp_port_taken",
+          list(taken) + ": something else there has UDP port " + port_text() +
+              ", so podring does not listen for datagrams",
+          "the ring works, by TCP alone to and from there, and takes longer; --lanes udp would not "
+          "start",
+          "free that port, or give all pods another PODRING_PORT, or PODRING_LANES=zmq");
+    }
+    ring_keys();
+  }
+
+  /// Between pods of one ring whose TCP connection is whole; `small`: it says itself that the way
+  /// takes no datagrams of the usual size.
+  [[nodiscard]] std::string closed_lanes(bool small) const {
+    return links(
+        [small](const LinkFacts& link) {
+          const bool is_small = link.segment_max > 0 && link.segment_max < kSegmentBytes;
+          return link.state == "up" && !link.datagrams.empty() && link.datagrams != "open" &&
+                 is_small == small;
+        },
+        true);
+  }
+
+  void small_mtu() {
+    const auto small_only = those([](const PeerFacts& p) {
+      return p.datagram.small == Datagram::arrives || p.datagram.large == Datagram::too_large;
+    });
+    const std::string pairs = closed_lanes(true);
+    if (small_only.empty() && pairs.empty()) return;
+    std::string seen = "from " + pairs + ": TCP has segments of less than " +
+                       std::to_string(kSegmentBytes) + " bytes, and datagrams of " +
+                       std::to_string(kDatagramBytes) + " do not get through";
     if (!small_only.empty()) {
       const auto& mtu = small_only.front()->datagram.mtu;
-      add("mtu_small",
-          list(small_only) + ": datagrams of " + std::to_string(kDatagramBytes) +
-              " bytes do not get there, small ones do" +
-              (mtu ? "; the MTU of the way is " + std::to_string(*mtu) + " bytes" : ""),
-          "datagrams are lost when they are full; where nothing says so, large messages over TCP "
-          "stall too",
-          "the MTU of the cluster's network (the CNI's configuration) must be " +
-              std::to_string(kDatagramBytes + (config_.address.is_v4() ? 28 : 48)) +
-              " bytes or more, and not above what the nodes' network carries less its tunnel's "
-              "header");
+      seen = list(small_only) + ": datagrams of " + std::to_string(kDatagramBytes) +
+             " bytes do not get there, small ones do" +
+             (mtu ? "; the MTU of the way is " + std::to_string(*mtu) + " bytes" : "");
     }
+    add("mtu_small", std::move(seen),
+        "datagrams are lost when they are full; where nothing says so, large messages over TCP "
+        "stall too",
+        "the MTU of the cluster's network (the CNI's configuration) must be " +
+            std::to_string(kDatagramBytes + (config_.address.is_v4() ? 28 : 48)) +
+            " bytes or more, and not above what the nodes' network carries less its tunnel's "
+            "header");
+  }
+
+  void ring_keys() {
+    std::map<std::string, std::vector<const PeerFacts*>> keys;
+    for (const PeerFacts* peer :
+         those([](const PeerFacts& p) { return p.greeted && !p.ring_key.empty(); }, true)) {
+      keys[peer->ring_key].push_back(peer);
+    }
+    if (keys.size() < 2) return;
+    std::string seen;
+    for (const auto& [key, peers] : keys) {
+      seen += (seen.empty() ? "" : "; ") +
+              (key == "none" ? std::string{"no ring key"} : "ring key " + key) + ": " + list(peers);
+    }
+    add("ring_keys_differ", seen,
+        "no datagrams go between pods whose ring keys differ, or of which one has none: the ring "
+        "works, by TCP alone there; so it is while pods are restarted with a new key",
+        "the same PODRING_RING_KEY_FILE, from the same Secret, at every pod (k8s/components/"
+        "ring-key); pods read it when they start");
   }
 
   void strangers() {
@@ -282,14 +335,15 @@ class Judge {
   }
 
   /// "a to b, c to d": the links that pods of this ring have dialled, and that are such.
-  [[nodiscard]] std::string links(const std::function<bool(const LinkFacts&)>& are) const {
+  [[nodiscard]] std::string links(const std::function<bool(const LinkFacts&)>& are,
+                                  bool self_as_well = false) const {
     std::string pairs;
     std::size_t count = 0;
-    for (const PeerFacts& peer : facts_.peers) {
-      if (!peer.greeted) continue;  // its links are not of this ring
-      for (const LinkFacts& link : peer.links) {
+    // The links of others are not of this ring.
+    for (const PeerFacts* peer : those([](const auto& p) { return p.greeted; }, self_as_well)) {
+      for (const LinkFacts& link : peer->links) {
         if (!link.outgoing || !are(link) || ++count > kNamed) continue;
-        pairs += (count == 1 ? "" : ", ") + to_string(peer.address) + " to " + to_string(link.to);
+        pairs += (count == 1 ? "" : ", ") + to_string(peer->address) + " to " + to_string(link.to);
       }
     }
     if (count > kNamed) pairs += " and " + std::to_string(count - kNamed) + " more";

@@ -121,6 +121,9 @@ void read_admin(const Config& config, PeerFacts& peer) {
   if (std::regex_search(metrics->body, found, info)) {
     peer.build = found[1].str() + " (" + found[2].str() + ")";
     peer.reads_datagrams = metrics->body.find("podring_datagrams_received_total") != Bytes::npos;
+    peer.port_missing = metrics->body.find("\npodring_datagrams_port_missing 1") != Bytes::npos;
+    static const std::regex key{"podring_datagrams_ring_key_info\\{id=\"([^\"]*)\""};
+    if (std::regex_search(metrics->body, found, key)) peer.ring_key = found[1].str();
   }
 }
 
@@ -134,10 +137,17 @@ void read_ring(const Config& config, PeerFacts& peer) {
       const auto one = peers->getObject(static_cast<unsigned>(i));
       const auto to = parse_address(one->getValue<std::string>("address"));
       if (!to) continue;
-      const auto lane = one->getObject("udp_to");
-      peer.links.push_back({*to, one->getValue<std::string>("state"),
-                            one->getValue<bool>("outgoing"),
-                            lane ? lane->getValue<std::string>("state") : std::string{}});
+      LinkFacts link;
+      link.to = *to;
+      link.state = one->getValue<std::string>("state");
+      link.outgoing = one->getValue<bool>("outgoing");
+      if (const auto udp = one->getObject("udp_to")) {
+        link.datagrams = udp->getValue<std::string>("state");
+      }
+      if (const auto zmq = one->getObject("zmq_to")) {
+        link.segment_max = zmq->getValue<std::size_t>("path_mtu");
+      }
+      peer.links.push_back(std::move(link));
     }
   } catch (const Poco::Exception&) {
     peer.links.clear();  // not podring's front end
@@ -181,7 +191,8 @@ void probe_peers(const Config& config, std::vector<Address> addresses, Facts& fa
   probes.reserve(addresses.size());
   for (const Address address : addresses) probes.push_back(probe(address));
   for (auto& one : probes) facts.peers.push_back(one.get());
-  facts.self_runs = self.get().greeted;
+  facts.self = self.get();
+  facts.self_runs = facts.self.greeted;
 }
 
 }  // namespace podring::doctor

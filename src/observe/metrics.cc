@@ -291,6 +291,9 @@ void add_datagrams(Families& out, const DatagramMetrics& datagrams) {
             "1 when --lanes auto could not have its UDP port: frames go by ZeroMQ alone.",
             std::uint64_t{datagrams.port_missing});
   if (!datagrams.used) return;
+  out.gauge("podring_datagrams_ring_key_info",
+            "1; the id of the ring key that seals datagrams is in the label, or 'none'.",
+            std::uint64_t{1}, {{"id", datagrams.ring_key}});
   out.counter("podring_datagrams_sent_total", "Datagrams sent.", datagrams.sent);
   out.counter("podring_datagrams_sent_bytes_total", "UDP payload sent.", datagrams.sent_bytes);
   out.counter("podring_datagrams_send_failures_total", "Datagrams that the kernel did not take.",

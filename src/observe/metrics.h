@@ -82,6 +82,7 @@ struct LaneMetrics {
 struct DatagramMetrics {
   bool used = false;          ///< there is a socket for them
   bool port_missing = false;  ///< they were asked for, and their port could not be had
+  std::string ring_key;       ///< the id of the key that seals them, or "none"
   std::uint64_t sent = 0;
   std::uint64_t sent_bytes = 0;
   std::uint64_t send_failures = 0;

@@ -21,7 +21,7 @@ TESTS = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(TESTS))
 from doctor.cluster import Cluster, address_of  # noqa: E402
 from support import network  # noqa: E402
-from support.network import HUB, SERVICE, run  # noqa: E402
+from support.network import SERVICE, run  # noqa: E402
 from support.waiting import eventually  # noqa: E402
 
 DOCTOR, ABSENT = 9, 4  # numbers of pods: where the doctor runs, and one in which nothing runs
@@ -40,31 +40,43 @@ while True:
 """
 
 
-class Doctor(unittest.TestCase):
+TAKES_THE_PORT = """
+import os, socket, sys
+taken = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+taken.bind(("0.0.0.0", 5570))
+taken.set_inheritable(True)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+
+
+class DoctorCase(unittest.TestCase):
+    FLAGS = ()  # of the ring's pods, and of the doctor
+    IPV6 = False
     guests = 0
 
     @classmethod
     def setUpClass(cls):
         folder = tempfile.TemporaryDirectory(prefix="podring-doctor-")
         cls.addClassCleanup(folder.cleanup)
-        cls.pods = Cluster(PODRING, folder.name)
+        cls.pods = Cluster(PODRING, folder.name, cls.IPV6)
         cls.addClassCleanup(cls.pods.close)
         for number in (*RING, ABSENT, DOCTOR):
             cls.pods.pod(number)
         cls.pods.serve(*RING)
         for number in RING:
-            cls.pods.start(number)
+            cls.pods.start(number, *cls.FLAGS)
         cls.await_ring()
 
     @classmethod
     def await_ring(cls):
         for number, successor in zip(RING, (*RING[1:], RING[0])):
             eventually(lambda: cls.pods.state(number, successor) == "up", f"the link from {number} to {successor}")
-            eventually(lambda: cls.pods.lane(number, successor) == "open", f"datagrams from {number} to {successor}")
+            if "zmq" not in cls.FLAGS:
+                eventually(lambda: cls.pods.lane(number, successor) == "open", f"datagrams from {number} to {successor}")
 
     def command(self, *flags, at=DOCTOR, name=SERVICE):
-        return self.pods.inside(at, PODRING, "doctor", "--service", name, "--ring", SERVICE, "--dns-server", HUB,
-                                "--address", address_of(at), *flags)
+        return self.pods.inside(at, PODRING, "doctor", "--service", name, "--ring", SERVICE, "--dns-server", self.pods.hub,
+                                "--address", self.pods.address(at), *self.FLAGS, *flags)
 
     def look(self, *flags, code=1, environment=None, **where):
         """{id: finding}"""
@@ -81,18 +93,25 @@ class Doctor(unittest.TestCase):
         self.assertEqual([id], list(found), found)
         return found[id]["seen"]
 
-    def guest(self, *flags, also=None, **how):
+    def guest(self, *flags, also=None, mtu=None, rule=None, **how):
         """One more pod, listed, that makes the mistake. Each has an address of its own: the others know the last one for a while."""
-        Doctor.guests += 1
-        number = 20 + Doctor.guests
+        type(self).guests += 1
+        number = self.last_guest()
         self.pods.pod(number)
+        if mtu:
+            self.pods.ports[number].set_mtu(mtu)
+        if rule:
+            self.pods.filter(number, "in", rule)
         if also:
-            run(*self.pods.inside(number, "ip", "address", "add", f"{address_of(also)}/16", "dev", "eth0"))
+            run(*self.pods.inside(number, "ip", *network.address_words(address_of(also), "eth0")))
         self.pods.start(number, *flags, **how)
         self.addCleanup(self.leave, number)
         eventually(lambda: self.pods.fetch(number, 8081, "/healthz"), "the guest runs")
         self.list(*RING, also or number)
-        return address_of(number)
+        return self.pods.address(number)
+
+    def last_guest(self):
+        return 20 + type(self).guests
 
     def leave(self, number):
         self.pods.serve(*RING)
@@ -107,6 +126,14 @@ class Doctor(unittest.TestCase):
         self.pods.filter(number, way, rule)
         self.addCleanup(self.pods.ports[number].heal)
 
+    def block(self, to, *, rule="udp dport 5570", of):
+        """What one pod sends to another is dropped, where such datagrams come in, until its lane has failed."""
+        self.addCleanup(self.await_ring)
+        self.filter(to, "in", f"{'ip6' if self.IPV6 else 'ip'} saddr {self.pods.address(of)} {rule} drop")
+        eventually(lambda: self.pods.lane(of, to) == "failed", f"the lane from {of} to {to} fails")
+
+
+class Doctor(DoctorCase):
     def test_a_ring_without_a_mistake(self):
         self.assertEqual({}, self.look(code=0))
         self.assertEqual({}, self.look(code=0, at=RING[0]))
@@ -158,22 +185,50 @@ class Doctor(unittest.TestCase):
         self.filter(2, "in", f"ip saddr {address_of(DOCTOR)} tcp dport 5570 reject with tcp reset")
         self.assertIn("refused", self.found_alone("ring_port_blocked"))
 
-    def test_udp_between_two_pods_is_blocked_while_tcp_flows(self):
+    def test_udp_between_two_pods_is_blocked_one_way_while_tcp_flows(self):
+        self.block(2, of=1)
+        for at in (DOCTOR, 1, 2):  # from outside, and from either end of the link
+            with self.subTest(at=at):
+                self.assertIn(f"from {address_of(1)} to {address_of(2)}:", self.found_alone("udp_blocked", at=at))
+
+    def test_udp_is_blocked_the_other_way(self):
+        # The acks of the second pod do not reach the first one.
         self.addCleanup(self.await_ring)
-        self.filter(2, "in", f"ip saddr {address_of(1)} udp dport 5570 drop")
+        self.filter(1, "in", f"ip saddr {address_of(2)} udp dport 5570 drop")
         eventually(lambda: self.pods.lane(1, 2) == "failed", "the first pod's lane fails")
-        self.assertIn(f"{address_of(1)} to {address_of(2)}", self.found_alone("udp_blocked"))
+        self.assertIn(f"from {address_of(1)} to {address_of(2)}:", self.found_alone("udp_blocked"))
+
+    def test_udp_to_a_pod_is_blocked_from_the_beginning(self):
+        guest = self.guest(rule="udp dport 5570 drop")
+        eventually(lambda: self.pods.state(3, self.last_guest()) == "up", "the guest is in the ring")
+        seen = self.found_alone("udp_blocked")
+        self.assertIn(f"{address_of(3)} to {guest}", seen)
+        self.assertIn(f"{guest} to {address_of(1)}", seen)
+
+    def test_the_doctor_s_own_flag_does_not_say_who_reads_datagrams(self):
+        # Nor does the admin port have to be open.
+        self.filter(DOCTOR, "out", "tcp dport 8081 reject with tcp reset")
+        self.assertEqual({}, self.look("--lanes", "zmq", code=0))
+
+    def test_something_else_has_a_pod_s_udp_port(self):
+        guest = self.guest(before=(sys.executable, "-c", TAKES_THE_PORT))
+        self.assertIn(guest, self.found_alone("udp_port_taken"))
+        self.assertIn(guest, self.found_alone("udp_port_taken", at=self.last_guest()))
+
+    def test_a_pod_with_a_ring_key_among_others(self):
+        guest = self.guest("--ring-key-file", key_file("b"))
+        eventually(lambda: self.pods.state(3, self.last_guest()) == "up", "the guest is in the ring")
+        seen = self.found_alone("ring_keys_differ")
+        self.assertRegex(seen, f"no ring key: {address_of(1)}.*; ring key [0-9a-f]{{16}}: {guest}|"
+                               f"ring key [0-9a-f]{{16}}: {guest}; no ring key: {address_of(1)}")
 
     def test_the_way_between_two_pods_swallows_full_datagrams(self):
-        self.addCleanup(self.await_ring)
-        self.filter(3, "out", f"ip daddr {address_of(1)} udp dport 5570 udp length > 1000 drop")
-        eventually(lambda: self.pods.lane(3, 1) == "failed", "the third pod's lane fails")
-        seen = self.found_alone("udp_blocked")
-        self.assertIn(f"{address_of(3)} to {address_of(1)}", seen)
+        self.block(1, of=3, rule="udp dport 5570 udp length > 1000")
+        self.assertIn(f"{address_of(3)} to {address_of(1)}", self.found_alone("udp_blocked"))
 
     def test_udp_to_a_pod_that_reads_none_is_blocked(self):
         guest = self.guest("--lanes", "zmq")
-        self.filter(20 + Doctor.guests, "in", "udp dport 5570 drop")
+        self.filter(self.last_guest(), "in", "udp dport 5570 drop")
         seen = self.found_alone("udp_blocked")
         self.assertIn(guest, seen)
         self.assertIn("no sign", seen)
@@ -189,7 +244,7 @@ class Doctor(unittest.TestCase):
 
     def test_the_way_swallows_full_datagrams(self):
         guest = self.guest("--lanes", "zmq")
-        self.filter(20 + Doctor.guests, "in", "udp dport 5570 udp length > 1000 drop")
+        self.filter(self.last_guest(), "in", "udp dport 5570 udp length > 1000 drop")
         self.assertIn(guest, self.found_alone("mtu_small"))
 
     def test_the_mtu_is_too_small(self):
@@ -197,6 +252,18 @@ class Doctor(unittest.TestCase):
         self.addCleanup(run, *set_mtu, 1500)
         run(*set_mtu, 1000)
         self.assertIn("1000 bytes", self.found_alone("mtu_small"))
+
+    def test_the_mtu_of_a_pod_is_too_small(self):
+        guest = self.guest(mtu=1000)
+        eventually(lambda: self.pods.state(3, self.last_guest()) == "up", "the guest is in the ring")
+        seen = self.found_alone("mtu_small")
+        self.assertIn(f"{address_of(3)} to {guest}", seen)
+        self.assertIn(f"{guest} to {address_of(1)}", seen)
+
+    def test_an_mtu_that_datagrams_just_fit(self):
+        guest = self.guest(mtu=1228)
+        eventually(lambda: self.pods.lane(3, self.last_guest()) == "open", f"datagrams to {guest}")
+        self.assertEqual({}, self.look(code=0))
 
     def test_the_ring_s_port_is_blocked_one_way(self):
         self.addCleanup(self.await_ring)
@@ -265,6 +332,69 @@ class Doctor(unittest.TestCase):
             os.close(reader)
             self.assertTrue(all(len(re.sub(rb"\x1b\[[0-9;]*m", b"", row)) <= 80 for row in said.splitlines()), said)
             self.assertEqual(coloured, b"\x1b[31mname_empty" in said, said)
+
+
+class DoctorOfASealedRing(DoctorCase):
+    """Every pod must have datagrams, and seals them."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.FLAGS = ("--lanes", "udp", "--ring-key-file", key_file("a"))
+        super().setUpClass()
+
+    def test_a_ring_without_a_mistake(self):
+        self.assertEqual({}, self.look(code=0))
+        self.assertEqual({}, self.look(code=0, at=RING[0]))
+
+    def test_udp_between_two_pods_is_blocked_one_way_while_tcp_flows(self):
+        self.block(3, of=2)
+        self.assertIn(f"from {address_of(2)} to {address_of(3)}:", self.found_alone("udp_blocked"))
+        self.assertIn(f"from {address_of(2)} to {address_of(3)}:", self.found_alone("udp_blocked", at=2))
+
+    def test_a_pod_with_another_ring_key(self):
+        guest = self.guest(*self.FLAGS[:2], "--ring-key-file", key_file("b"))
+        eventually(lambda: self.pods.state(3, self.last_guest()) == "up", "the guest is in the ring")
+        self.assertIn(guest, self.found_alone("ring_keys_differ"))
+        self.assertIn(guest, self.found_alone("ring_keys_differ", at=self.last_guest()))
+
+
+class DoctorOfARingWithoutDatagrams(DoctorCase):
+    FLAGS = ("--lanes", "zmq")
+
+    def test_udp_blocked_or_not(self):
+        self.assertEqual({}, self.look(code=0))
+        self.assertEqual({}, self.look(code=0, at=RING[0]))
+        self.filter(2, "in", "udp dport 5570 drop")
+        self.assertIn(address_of(2), self.found_alone("udp_blocked"))
+
+    def test_a_pod_with_datagrams_among_others_is_no_mistake(self):
+        self.guest("--lanes", "udp")
+        self.assertEqual({}, self.look(code=0))
+
+
+class DoctorOfAnIPv6Ring(DoctorCase):
+    IPV6 = True
+
+    def test_a_ring_without_a_mistake(self):
+        self.assertEqual({}, self.look(code=0))
+        self.assertEqual({}, self.look(code=0, at=RING[0]))
+
+    def test_udp_between_two_pods_is_blocked_one_way_while_tcp_flows(self):
+        self.block(2, of=1)
+        self.assertIn("from fd00:77::1 to fd00:77::2:", self.found_alone("udp_blocked"))
+
+    def test_an_mtu_that_ipv6_just_carries(self):
+        guest = self.guest(mtu=1280)
+        eventually(lambda: self.pods.lane(3, self.last_guest()) == "open", f"datagrams to {guest}")
+        self.assertEqual({}, self.look(code=0))
+
+
+def key_file(digit):
+    """The path of a file with a ring key of this digit."""
+    path = pathlib.Path(tempfile.gettempdir()) / f"podring-doctor-key-{os.getpid()}-{digit}"
+    path.write_text(64 * digit)
+    unittest.addModuleCleanup(path.unlink, missing_ok=True)
+    return path
 
 
 if __name__ == "__main__":

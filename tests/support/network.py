@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 
-HUB = "10.77.255.254"  # the bridge: clients and the name server are here
+HUB, HUB_6 = "10.77.255.254", "fd00:77::ffff"  # the bridge: clients and the name server are here
 SERVICE = "ring.faults.test"
 TOOLS = {"unshare": "util-linux", "ip": "iproute2", "tc": "iproute2", "nft": "nftables", "dnsmasq": "dnsmasq-base"}  # command: Debian package
 IN_NAMESPACES = "--in-namespaces"
@@ -69,6 +69,17 @@ def make_bridge():
     run("ip", "link", "set", "hub", "up")
 
 
+def add_ipv6():
+    """The hub has an address of IPv6 as well. Trouble, with the reason, where there is none."""
+    if HUB_6 not in run("ip", "-6", "addr", "show", "dev", "hub"):
+        run("ip", *address_words(HUB_6, "hub"))
+
+
+def address_words(address, device):
+    """Of `ip`. Nobody looks for a double of an IPv6 address first: it would not be usable for a second."""
+    return "addr", "add", *((f"{address}/64", "nodad") if ":" in address else (f"{address}/16",)), "dev", device
+
+
 class Port:
     """A pod's own namespace: an address on the bridge, and a packet filter."""
 
@@ -82,7 +93,7 @@ class Port:
         run("ip", "link", "add", self.name, "master", "hub", "type", "veth", "peer", "name", "eth0", "netns", self.name)
         run("ip", "link", "set", self.name, "up")
         run("ip", "-n", self.name, "link", "set", "lo", "up")
-        run("ip", "-n", self.name, "addr", "add", f"{address}/16", "dev", "eth0")
+        run("ip", "-n", self.name, *address_words(address, "eth0"))
         run("ip", "-n", self.name, "link", "set", "eth0", "up")
 
     def inside(self, *words):
@@ -91,9 +102,9 @@ class Port:
 
     def drop(self, *rules):
         """Drops packets. A rule is `in` or `out` and a condition, in the words of nft."""
-        chains = "".join(f"add chain ip faults {way} {{ type filter hook {way}put priority 0; }}; " for way in ("in", "out"))
-        rules = "; ".join(f"add rule ip faults {rule} drop" for rule in rules)
-        run(*self.inside("nft", f"add table ip faults; {chains}{rules}"))
+        chains = "".join(f"add chain inet faults {way} {{ type filter hook {way}put priority 0; }}; " for way in ("in", "out"))
+        rules = "; ".join(f"add rule inet faults {rule} drop" for rule in rules)
+        run(*self.inside("nft", f"add table inet faults; {chains}{rules}"))
 
     def double(self, percent, ports):
         """Of the UDP packets from here to those ports so many come twice."""
@@ -135,9 +146,10 @@ class Port:
 
 
 class NameServer:
-    """dnsmasq, which knows one name."""
+    """dnsmasq, which knows one name. It answers at the hub's address, or the one of IPv6 (add_ipv6())."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, at=HUB):
+        self.at = at
         self.hosts = folder / "hosts"
         self.hosts.write_text("")
         self.process = None
@@ -146,13 +158,13 @@ class NameServer:
     def start(self):
         self.process = subprocess.Popen(
             ["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--pid-file=", "--user=root",
-             "--bind-interfaces", f"--listen-address={HUB}", f"--addn-hosts={self.hosts}", f"--local=/{SERVICE}/", "--local-ttl=5",
+             "--bind-interfaces", f"--listen-address={self.at}", f"--addn-hosts={self.hosts}", f"--local=/{SERVICE}/", "--local-ttl=5",
              "--edns-packet-max=1232", "--log-facility=/dev/null"], stdin=subprocess.DEVNULL)
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        with socket.socket(socket.AF_INET6 if ":" in self.at else socket.AF_INET, socket.SOCK_DGRAM) as client:
             client.settimeout(0.1)
             for _ in range(100):
                 try:
-                    client.sendto(QUESTION, (HUB, 53))
+                    client.sendto(QUESTION, (self.at, 53))
                     client.recv(512)
                     return
                 except OSError:
