@@ -1,5 +1,6 @@
 """A ring of real processes on a network of its own, load on it, and what its logs say afterwards."""
 import http.client
+import ipaddress
 import json
 import os
 import pathlib
@@ -9,7 +10,7 @@ import subprocess
 import time
 from datetime import datetime, timezone
 
-from support.network import HUB, SERVICE, NameServer, Port, Trouble
+from support.network import HUB, HUB_6, SERVICE, NameServer, Port, Trouble, add_ipv6
 
 ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith("PODRING_")}
 CLIENTS = 4  # so that hardly ever all of them have the one pod that goes silent
@@ -26,10 +27,6 @@ def wait_until(what, condition, timeout):
     return time.monotonic() - begin
 
 
-def place(address):
-    return tuple(map(int, address.split(".")))
-
-
 class Pod:
     """An address and a name; one process at a time runs there."""
 
@@ -42,7 +39,7 @@ class Pod:
         with open(self.ring.folder / f"{self.name}-{self.started}.log", "wb") as log:
             self.process = subprocess.Popen(
                 self.port.inside(self.ring.bin / "podring", "--name", self.name, "--address", self.address, "--service", SERVICE,
-                                 "--dns-server", HUB, "--seed-on-start", 0, *self.ring.flags),
+                                 "--dns-server", self.ring.dns.at, "--seed-on-start", 0, *self.ring.flags),
                 stdout=log, stdin=subprocess.DEVNULL, env=ENVIRONMENT)
 
     def kill(self):
@@ -80,13 +77,16 @@ class Pod:
 class Ring:
     """`size` pods that run and know each other. Ring.pods are those that run, in the order of their addresses."""
 
-    def __init__(self, options, folder, size, *flags, mtus=(1500,)):
+    def __init__(self, options, folder, size, *flags, mtus=(1500,), ipv6=False):
+        self.ipv6 = ipv6
+        if ipv6:
+            add_ipv6()
         self.mtus = mtus  # of the pods in the order in which they are made; the last one of all others
         self.bin, self.folder = options.bin, pathlib.Path(folder)
         self.flags = ["--poll-ms", options.poll_ms, "--drain-linger-ms", 1000, *flags]
         self.random, self.hops = random.Random(options.seed), options.hops
         self.pods, self.made, self.loads = [], {}, []  # made: by address, whatever became of them
-        self.dns = NameServer(self.folder)
+        self.dns = NameServer(self.folder, HUB_6 if ipv6 else HUB)
         self.add(*[self.new_pod() for _ in range(size)])
         self.wait_whole()
 
@@ -94,7 +94,8 @@ class Ring:
         """At an address that no pod had before; the order as numbers is seldom that of the texts."""
         address = None
         while address in self.made or address is None:
-            address = f"10.77.{self.random.randrange(4)}.{self.random.randrange(1, 255)}"
+            address = (f"fd00:77::{self.random.randrange(1, 0x1000):x}" if self.ipv6 else
+                       f"10.77.{self.random.randrange(4)}.{self.random.randrange(1, 255)}")
         self.made[address] = Pod(self, len(self.made) + 1, address)
         self.made[address].port.set_mtu(self.mtus[min(len(self.made), len(self.mtus)) - 1])
         return self.made[address]
@@ -103,7 +104,7 @@ class Ring:
         """Starts them; the name service knows them as soon as they are ready."""
         for pod in pods:
             pod.start()
-        self.pods = sorted([*self.pods, *pods], key=lambda one: place(one.address))
+        self.pods = sorted([*self.pods, *pods], key=lambda one: ipaddress.ip_address(one.address))
         for pod in pods:
             wait_until(f"ready {pod.name}", pod.ready, 30)
         self.publish()
@@ -132,7 +133,7 @@ class Ring:
 
     def load(self, rate, to=None, size=20):
         """Starts seeding `rate` messages of `size` bytes a second, by clients of the service, or by one of the pod `to`."""
-        targets = [["--peer", to.address, "--ring", SERVICE]] if to else [["--service", SERVICE, "--dns-server", HUB]] * CLIENTS
+        targets = [["--peer", to.address, "--ring", SERVICE]] if to else [["--service", SERVICE, "--dns-server", self.dns.at]] * CLIENTS
         for target in targets:
             self.loads.append(Load(self, target, rate / len(targets), size))
 

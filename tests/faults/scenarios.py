@@ -1,4 +1,5 @@
 """What happens to the rings. Each scenario takes options and a folder, yields rows (check, good, figure)."""
+import argparse
 import contextlib
 import signal
 import statistics
@@ -13,8 +14,8 @@ KILL_TARGET, SILENCE_TARGET, EIGHT_TARGET = 1.0, 3.0, 5.0  # seconds; proto-docs
 
 
 @contextlib.contextmanager
-def ring_under_load(options, folder, size=5, *flags, mtus=(1500,), message=20):
-    ring = Ring(options, folder, size, *flags, mtus=mtus)
+def ring_under_load(options, folder, size=5, *flags, message=20, **more):
+    ring = Ring(options, folder, size, *flags, **more)
     try:
         ring.load(options.rate, size=message)
         wait_until("confirmed message", lambda: ring.confirmed() > 0, 30)
@@ -50,10 +51,10 @@ def replace(ring, pod):
         ring.add(ring.new_pod())
 
 
-def kill(options, folder):
+def kill(options, folder, **ring_options):
     """SIGKILL to one pod after another, each when the ring is whole again."""
     faults, whole = [], []
-    with ring_under_load(options, folder) as ring:
+    with ring_under_load(options, folder, **ring_options) as ring:
         while len(faults) < options.kills or ring.confirmed() < options.messages:
             time.sleep(ring.random.uniform(0, 1))
             victim = ring.random.choice(ring.pods)
@@ -181,10 +182,10 @@ def of_all_lanes(ring, field):
     return [peer["udp_to"][field] for pod in ring.pods for peer in (pod.ring_state() or {"peers": []})["peers"] if peer["udp_to"]]
 
 
-def datagrams(options, folder, what, hurt, *, mtus=(1500,), path_mtu=None, message=20):
+def datagrams(options, folder, what, hurt, *, path_mtu=None, **ring_options):
     """A ring of three with datagrams; hurt(ring, pod) does what happens at that pod. Lanes may fail, and open again; links do not, and
     nothing is repeated. path_mtu: what the lanes are expected to find before, in ascending order, and one of them meanwhile."""
-    with ring_under_load(options, folder, 3, "--lanes", "udp", mtus=mtus, message=message) as ring:
+    with ring_under_load(options, folder, 3, "--lanes", "udp", **ring_options) as ring:
         wait_until("open lanes", lambda: lanes_open(ring) == 3, 30)
         before, meanwhile = path_mtu or (None, None)
         if before:
@@ -265,6 +266,28 @@ def udp_blocked(options, folder):
 
     yield from one_by_one(options, folder, ("one-way", "datagrams blocked one way, to one pod", one_way, {}),
                           ("both-ways", "datagrams blocked both ways, everywhere", both_ways, {}))
+
+
+def ipv6(options, folder):
+    """A ring of IPv6 addresses, known by AAAA records: datagrams blocked in the middle, ZeroMQ alone, pods killed."""
+    def block(ring, pod):
+        pod.port.drop("in iifname eth0 udp dport 5570")
+
+    logs = folder / "zmq"
+    logs.mkdir()
+    yield from one_by_one(options, folder, ("udp", "IPv6: datagrams blocked everywhere, in the middle of it", block,
+                                            {"ipv6": True, "path_mtu": ([1452] * 3, None)}))
+    with ring_under_load(options, logs, 3, "--lanes", "zmq", ipv6=True) as ring:
+        time.sleep(options.seconds)
+        found = lanes_open(ring)
+        outcome = Outcome(ring)
+    yield verdict(f"IPv6: by ZeroMQ alone for {options.seconds} s", outcome)
+    yield "  open lanes of 3", found == 0, str(found)
+    logs = folder / "kill"
+    logs.mkdir()
+    fewer = argparse.Namespace(**{**vars(options), "kills": options.rounds, "messages": 0})
+    for what, *rest in kill(fewer, logs, ipv6=True):
+        yield what if what.startswith(" ") else f"IPv6: {what}", *rest
 
 
 def lane_counts(pod, link, lane):
@@ -408,6 +431,6 @@ def two_at_once(options, folder):
 
 SCENARIOS = {"kill": kill, "pause": pause, "cut-one-way": cut_one_way, "cut-both-ways": cut_both_ways, "cut-off": cut_off, "drop": drop,
 "udp-loss": udp_loss, "udp-doubled": udp_doubled, "udp-reordered": udp_reordered, "udp-mtu": udp_mtu,
-             "udp-blocked": udp_blocked, "lane-figures": lane_figures, "eight": eight, "slow-dns": slow_dns, "no-dns": no_dns,
+             "udp-blocked": udp_blocked, "ipv6": ipv6, "lane-figures": lane_figures, "eight": eight, "slow-dns": slow_dns, "no-dns": no_dns,
              "rolling": rolling, "two-in-a-row": two_in_a_row,
              "two-at-once": two_at_once}
