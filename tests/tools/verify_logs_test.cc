@@ -341,6 +341,28 @@ TEST_CASE("a hand-over to a pod that is not next is found", "[verify]") {
   CHECK(checked.count("order_wrong") == 1);
 }
 
+TEST_CASE("a hand-over that one of a pod's two lives was right to make is right", "[verify]") {
+  // Another life of the first pod had a visit as well, and nobody in its view.
+  const bool earlier = GENERATE(true, false);
+  auto logs = real_logs();
+  const std::string boot = "\"boot\":\"";
+  const std::string own = logs[0].front().substr(logs[0].front().find(boot) + boot.size(), 16);
+  LogLines life{logs[0].front(), *line_with(logs[0], {kReceived, "\"hop\":3,"})};
+  for (std::size_t seq = 0; seq < life.size(); ++seq) {
+    replace(life[seq], boot + own, boot + "ffffffffffffffff");
+    const std::size_t begin = life[seq].find("\"seq\":") + 6;
+    life[seq].replace(begin, life[seq].find(',', begin) - begin, std::to_string(seq));
+    const std::size_t year = life[seq].find("\"ts\":\"") + 6;
+    if (earlier) life[seq].replace(year, 4, "1999");
+  }
+  logs.insert(earlier ? logs.begin() : logs.end(), life);
+  const Checked checked = check_logs(logs);
+  INFO(checked.text);
+  CHECK(checked.count("visit_repeated") == 1);  // it was read
+  CHECK(checked.count("order_wrong") == 0);
+  CHECK(checked.count("order_unproven") == 0);
+}
+
 TEST_CASE("killed pods, restarts and detours are right, and told", "[verify]") {
   LoggedNet ring{5, 7};
   ring.seed_and_run(0, 20, "before");

@@ -166,6 +166,7 @@ void Judge::check_step(const Record& visit, std::span<const Record* const> befor
     }
     return;
   }
+  const Record* fits = nullptr;
   const Record* same_pod = nullptr;
   const Record* same_trace = nullptr;
   const Record* same_address = nullptr;
@@ -173,11 +174,14 @@ void Judge::check_step(const Record& visit, std::span<const Record* const> befor
     const bool name = names_match(*from, visit);
     const bool address = address_matches(*from, visit);
     const bool trace = trace_goes_on(*from, visit);
-    if (name && address && trace) return check_hand_over(*from, visit);
+    // Two lives of a pod may both have had it; the one that was right to hand it on did so.
+    if (name && address && trace && (fits == nullptr || order(*fits, visit) < order(*from, visit)))
+      fits = from;
     if (name && address) same_pod = from;
     if (name && trace) same_trace = from;
     if (address) same_address = from;
   }
+  if (fits != nullptr) return check_hand_over(*fits, visit);
   const std::string& last = logs_.texts().text(visit.last_name);
   if (same_pod != nullptr) {
     find(Finding::trace_wrong,
@@ -245,23 +249,31 @@ std::string Judge::excuse(const ProcessLog& log, std::int64_t ts) const {
   return {};
 }
 
+Judge::Order Judge::order(const Record& from, const Record& to) const {
+  const ProcessLog& sender = writer(from);
+  const std::optional<Address>& receiver = writer(to).address;
+  if (!sender.address || !receiver) return Order::unproven;
+  if (sender.was_next(*receiver, from.seq, WallTime{to.ts + options_.clock_skew_us}))
+    return Order::right;
+  return sender.view_is_sure ? Order::wrong : Order::unproven;
+}
+
 void Judge::check_hand_over(const Record& from, const Record& to) {
   const ProcessLog& sender = writer(from);
   const ProcessLog& receiver = writer(to);
   const ProcessLog& origin = process(to.origin);
   if (!sender.address || !receiver.address) return;  // told as a missing beginning
   ++totals_.hand_overs_checked;
-  if (!sender.was_next(*receiver.address, from.seq, WallTime{to.ts + options_.clock_skew_us})) {
-    if (!sender.view_is_sure) {
-      find(Finding::order_unproven, hop_text(to) + ": " + sender.pod + "'s view is not known", &to);
-    } else {
-      const auto next = sender.next_at(from.seq);
-      find(Finding::order_wrong,
-           hop_text(to) + ": " + sender.pod + " handed it to " + to_string(*receiver.address) +
-               ", and its next was " + (next ? to_string(*next) : "nobody") + " at its line " +
-               number(from.seq),
-           &to);
-    }
+  const Order found = order(from, to);
+  if (found == Order::unproven) {
+    find(Finding::order_unproven, hop_text(to) + ": " + sender.pod + "'s view is not known", &to);
+  } else if (found == Order::wrong) {
+    const auto next = sender.next_at(from.seq);
+    find(Finding::order_wrong,
+         hop_text(to) + ": " + sender.pod + " handed it to " + to_string(*receiver.address) +
+             ", and its next was " + (next ? to_string(*next) : "nobody") + " at its line " +
+             number(from.seq),
+         &to);
   }
   if (!origin.address) return;
   const std::uint32_t lap =

@@ -53,6 +53,9 @@ class Judge {
   void check_seed();
   void check_visits();
   void check_step(const Record& visit, std::span<const Record* const> before);
+  /// Whether it was right to hand that visit on to this one.
+  enum class Order : std::uint8_t { wrong, unproven, right };
+  [[nodiscard]] Order order(const Record& from, const Record& to) const;
   void check_hand_over(const Record& from, const Record& to);
   void miss_visit(const Record& visit);
   void check_repeats();
