@@ -395,14 +395,17 @@ def rolling(options, folder):
 
 
 def two_in_a_row(options, folder):
-    """A pod is killed and, when the ring has noticed and gone on, the next one as well; then both come back."""
+    """A pod is killed and, when what it held is held twice again, the next one as well; then both come back."""
+    took = []
     with ring_under_load(options, folder) as ring:
         for _ in range(options.rounds):
             first = ring.random.choice(ring.pods)
             before, second, third = ring.after(first, -1), ring.after(first), ring.after(first, 2)
+            begin = time.monotonic()
             first.kill()
             wait_until("detour", lambda: (before.ring_state() or {}).get("successor") == second.address, 10)
-            time.sleep(1)
+            before.seed_until_safe()
+            took.append(time.monotonic() - begin)
             second.kill()
             wait_until("detour", lambda: (before.ring_state() or {}).get("successor") == third.address, 10)
             replace(ring, first)
@@ -410,6 +413,7 @@ def two_in_a_row(options, folder):
             ring.wait_whole()
         outcome = Outcome(ring)
     yield verdict(f"two neighbours killed one after the other, {options.rounds} times", outcome)
+    yield "  from the first SIGKILL to the second", True, spread(took)
 
 
 def two_at_once(options, folder):
