@@ -300,7 +300,8 @@ void Node::publish_if_due() {
                         .links = frames.links,
                         .connections = frames.connections,
                         .connections_accepted = frames.connections_accepted,
-                        .connections_refused = frames.connections_refused};
+                        .connections_refused = frames.connections_refused,
+                        .connections_cut = frames.connections_cut};
   metrics->names = names_.metrics(now_.steady);
   metrics->log = logger_.counters();
   metrics->feed_gaps = feed_.gaps();

@@ -35,7 +35,12 @@ std::optional<TcpFigures> TcpConnection::look() const {
   if (!ends || std::memcmp(&ends->local, &ends_.local, sizeof ends_.local) != 0 ||
       std::memcmp(&ends->remote, &ends_.remote, sizeof ends_.remote) != 0)
     return std::nullopt;
-  return TcpFigures{info.tcpi_data_segs_out, info.tcpi_total_retrans, info.tcpi_snd_mss};
+  return TcpFigures{info.tcpi_data_segs_out, info.tcpi_total_retrans, info.tcpi_snd_mss,
+                    info.tcpi_bytes_received};
+}
+
+void TcpConnection::cut() const {
+  if (look()) ::shutdown(fd_, SHUT_RDWR);
 }
 
 Address TcpConnection::remote() const {

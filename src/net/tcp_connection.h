@@ -16,6 +16,7 @@ struct TcpFigures {
   std::uint64_t sent = 0;         ///< segments with data, those sent again included
   std::uint64_t sent_again = 0;   ///< because they, or their acks, were lost
   std::uint32_t segment_max = 0;  ///< bytes of payload
+  std::uint64_t received = 0;     ///< bytes, read by their owner or not
 };
 
 class TcpConnection {
@@ -24,6 +25,9 @@ class TcpConnection {
   [[nodiscard]] static std::optional<TcpConnection> of(int fd);
   /// nullopt: it is closed. Never another connection's, though descriptors are used again.
   [[nodiscard]] std::optional<TcpFigures> look() const;
+
+  /// Ends it in both directions; its owner, who still has to close it, sees it end.
+  void cut() const;
 
   [[nodiscard]] Address remote() const;
 

@@ -238,6 +238,10 @@ bool ZmqTransport::receive(TransportSink& sink) {
   gate_.receive();
   for (const RouteId route : gate_.take_broken()) sink.on_route_broken(route);
   bool more = receive_routes(sink);
+  if (gate_.must_look()) {
+    gate_.look_for_endless(!router_to_read_);
+    from_route_.reset();
+  }
   std::swap(reading_, links_to_read_);
   for (const LinkId id : reading_) {
     const auto found = links_.find(id);

@@ -237,6 +237,9 @@ void add_transport(Families& out, const TransportMetrics& transport) {
               transport.connections_accepted);
   out.counter("podring_transport_connections_refused_total",
               "Incoming connections turned away at a bound.", transport.connections_refused);
+  out.counter("podring_transport_connections_cut_total",
+              "Incoming connections cut as they sent on and on without the end of a message.",
+              transport.connections_cut);
 }
 
 /// Those of one lane that is absent or does not measure something have no series there.

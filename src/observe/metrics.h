@@ -67,6 +67,7 @@ struct TransportMetrics {
   std::uint64_t connections = 0;  ///< present
   std::uint64_t connections_accepted = 0;
   std::uint64_t connections_refused = 0;
+  std::uint64_t connections_cut = 0;
 };
 
 /// Of one lane of the link to the successor, or from the predecessor.

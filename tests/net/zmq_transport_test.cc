@@ -4,6 +4,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
+#include <cerrno>
 #include <chrono>
 #include <functional>
 #include <map>
@@ -244,6 +246,68 @@ TEST_CASE("large frames arrive whole, in order, and a full link drops and counts
   REQUIRE(
       run_until({&server, &client}, [&] { return server.frames.size() == counters.frames_sent; }));
   CHECK(counters.frames_sent + counters.sends_full == 100'002);
+}
+
+TEST_CASE("a message without end is cut off, and many messages are not", "[net][transport]") {
+  podring::ZmqOptions options{.bind = podring::loopback(1)};
+  options.gate.unended_bytes = 1024 * 1024;
+  Node server{options};
+  Node client{podring::loopback(2), 0, server.transport.port()};
+  client.transport.dial(1, podring::loopback(1));
+  REQUIRE(run_until({&server, &client}, [&] { return !client.connected.empty(); }));
+
+  // By hand, as libzmq sends no part before it has the last one: ZMTP 3.0, then parts of one byte.
+  const int endless = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  const sockaddr_in to = podring::loopback_socket_address(1, server.transport.port());
+  (void)::connect(endless, reinterpret_cast<const sockaddr*>(&to), sizeof to);
+  Bytes to_write{"\xff\0\0\0\0\0\0\0\0\x7f\x03\0NULL", 16};
+  to_write.resize(64, '\0');
+  to_write += Bytes{
+      "\x04\x1c\x05READY\x0bSocket-Type\0\0\0\x06"
+      "DEALER",
+      30};
+  Bytes parts;
+  while (parts.size() < 2100) parts += Bytes{"\x01\x01x", 3};
+  // Slowly: once a receiver's window was full, Linux may open it again only after a minute.
+  auto write_at = std::chrono::steady_clock::now();
+  std::size_t greeted = 0;  // 64 bytes and READY: libzmq refuses messages before
+  bool cut = false;
+  const auto write_more = [&] {
+    if (std::chrono::steady_clock::now() < write_at) return false;
+    write_at = std::chrono::steady_clock::now() + 1ms;
+    std::array<char, 200> answer{};
+    const ssize_t got = ::recv(endless, answer.data(), answer.size(), 0);
+    if (got > 0) greeted += static_cast<std::size_t>(got);
+    if (to_write.empty() && greeted > 64) to_write = parts;
+    const ssize_t sent = ::send(endless, to_write.data(), to_write.size(), MSG_NOSIGNAL);
+    if (sent > 0) to_write.erase(0, static_cast<std::size_t>(sent));
+    cut = sent < 0 && errno != EAGAIN;
+    return cut;
+  };
+
+  // More bytes than an endless message may have, in messages that end.
+  const Bytes large(podring::kFrameBytesMax, 'x');
+  std::size_t sent = 0;
+  const bool done = run_until(
+      {&server, &client},
+      [&] {
+        if (client.transport.counters().frames_sent == sent && sent < 100) {
+          client.transport.send_link(1, Bytes{large});
+          ++sent;
+        }
+        return write_more();
+      },
+      60s);
+  REQUIRE(done);
+  CHECK(cut);
+  ::close(endless);
+  REQUIRE(run_until({&server, &client}, [&] {
+    return server.transport.counters().connections == 1 &&
+           server.frames.size() == client.transport.counters().frames_sent;
+  }));
+  CHECK(sent >= 30);
+  CHECK(server.transport.counters().connections_cut == 1);
+  CHECK(client.broken.empty());
 }
 
 TEST_CASE("a frame above 320 KiB breaks its connection and nothing else", "[net][transport]") {
