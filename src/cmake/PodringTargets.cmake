@@ -39,6 +39,15 @@ function(podring_program name)
   target_link_libraries(${name} PRIVATE ${arg_LINK})
 endfunction()
 
+# podring_timeout(60 codec ...): how many seconds these tests may take. A sanitizer makes them several
+# times slower, and nothing is wrong then.
+function(podring_timeout seconds)
+  if(PODRING_SANITIZE)
+    math(EXPR seconds "${seconds} * 4")
+  endif()
+  set_tests_properties(${ARGN} PROPERTIES TIMEOUT ${seconds})
+endfunction()
+
 # podring_test(codec SOURCES codec_test.cc LINK podring::core [TIMEOUT 60]) makes the Catch2 program
 # codec_test and the ctest entry "codec". The shared main() is tests/support/main.cc.
 function(podring_test name)
@@ -51,6 +60,7 @@ function(podring_test name)
   target_include_directories(${name}_test PRIVATE ${CMAKE_SOURCE_DIR}/tests)
   target_link_libraries(${name}_test PRIVATE podring_test_main ${arg_LINK})
   add_test(NAME ${name} COMMAND ${name}_test)
-  set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT}
+  podring_timeout(${arg_TIMEOUT} ${name})
+  set_tests_properties(${name} PROPERTIES
     ENVIRONMENT "PODRING_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY};PODRING_SOURCE=${CMAKE_SOURCE_DIR}")
 endfunction()
