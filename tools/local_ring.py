@@ -45,9 +45,14 @@ class Failed(Exception):
         self.code = code
 
 
+class Parser(argparse.ArgumentParser):
+    def error(self, message):  # one line, without the usage above it
+        raise Failed(2, f"{message}; tools/local-ring --help lists the options")
+
+
 def parse_arguments():
     about, _, epilog = __doc__.partition("\n\n")
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="local-ring", description=about, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter,
         usage="local-ring [options] [-- flags for every podring]")
     parser.add_argument("-n", type=int, default=3, metavar="PEERS", help=f"1 to {PEERS_MAX} (3)")
@@ -74,6 +79,8 @@ def parse_arguments():
                                    ("--count", options.count, 0, 1_000_000)):
         if not low <= value <= high:
             parser.error(f"{name} must be from {low} to {high}")
+    if options.seconds is not None and not 0 < options.seconds < 1e9:
+        parser.error("--seconds must be above 0")
     if options.port in (options.http_port, options.http_port + 1):
         parser.error("--port must be neither --http-port nor the number after it")
     try:
@@ -105,6 +112,27 @@ def build():
     if made.returncode != 0:
         raise Failed(2, "the build failed; the first error above says where")
     return folder / "bin"
+
+
+def programs_in(folder):
+    folder = pathlib.Path(folder).resolve()
+    for name in ("podring", "verify-logs"):
+        if not os.access(folder / name, os.X_OK):
+            raise Failed(2, f"--bin: there is no program {folder / name}; without --bin they are built")
+    return folder
+
+
+def logs_folder(wanted):
+    if not wanted:
+        return pathlib.Path(tempfile.mkdtemp(prefix="podring-local-"))
+    folder = pathlib.Path(wanted).resolve()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise Failed(2, f"--logs: {folder} cannot be written to: {error.strerror}") from error
+    return folder
 
 
 def check_ports(options):
@@ -378,13 +406,9 @@ class Ring:
 
 def main():
     options = parse_arguments()
-    programs = pathlib.Path(options.bin).resolve() if options.bin else build()
+    programs = programs_in(options.bin) if options.bin else build()
     check_ports(options)
-    if options.logs:
-        folder = pathlib.Path(options.logs).resolve()
-        folder.mkdir(parents=True, exist_ok=True)
-    else:
-        folder = pathlib.Path(tempfile.mkdtemp(prefix="podring-local-"))
+    folder = logs_folder(options.logs)
     ring = Ring(options, programs, folder)
     signals = []
 

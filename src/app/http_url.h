@@ -13,7 +13,8 @@ struct HttpUrl {
   std::string path;  ///< without a slash at the end; often empty
 };
 
-/// `http://localhost:8080/path`, port and path optional; no other scheme, no query and no fragment.
+/// `http://localhost:8080/path`, port and path optional; no other scheme, no user, query or
+/// fragment.
 [[nodiscard]] std::optional<HttpUrl> parse_http_url(const std::string& text);
 
 }  // namespace podring

@@ -159,12 +159,15 @@ class Judge {
     const auto absent = those(
         [](const PeerFacts& p) { return p.ring == Port::refused && !p.ready_status.has_value(); });
     if (!absent.empty()) {
-      add_passing("nobody_listens",
-                  list(absent) + ": listed, but nobody listens at port " + port_text(),
-                  "pods that crash or end are in the list, and hand-overs to them fail; or these "
-                  "are no pods of podring",
-                  "publishNotReadyAddresses: false in the ring's Service, whose selector must fit "
-                  "podring's pods alone; kubectl get pods shows who restarts");
+      add_passing(
+          "nobody_listens", list(absent) + ": listed, but nobody listens at port " + port_text(),
+          "pods that crash or end are in the list, and hand-overs to them fail; or these "
+          "are no pods of podring",
+          facts_.names
+              ? "publishNotReadyAddresses: false in the ring's Service, whose selector must "
+                "fit podring's pods alone; kubectl get pods shows who restarts"
+              : "start a peer there with the same --port, or take the address out of every "
+                "peer's --peers");
     }
   }
 

@@ -14,7 +14,8 @@ constexpr int kConnectTimeoutMs = 1000;
 constexpr int kHandshakeMs = 2000;
 constexpr auto kNever = TimePoint::max();
 
-constexpr int kEvents = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CLOSED |
+constexpr int kEvents = ZMQ_EVENT_CONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED |
+                        ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CLOSED |
                         ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
                         ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
 
@@ -39,7 +40,7 @@ void SeedClient::start(TimePoint now, Address peer, std::uint16_t port) {
   hello_refused_.reset();
   remote_ = {};
   remote_version_max_ = 0;
-  leaving_ = connected_ = broken_ = false;
+  leaving_ = reached_ = turned_away_ = connected_ = broken_ = false;
   answer_until_ = now + options_.answer_timeout;
   state_ = State::connecting;
   try {
@@ -123,8 +124,11 @@ const std::vector<SeedNews>& SeedClient::on_ready(TimePoint now) {
     if (connected_ && state_ == State::connecting) say_hello(now);
     read_frames(now);
     if (broken_ && state_ != State::failed) {
-      fail(connected_ ? "the connection to " + endpoint(peer_, port_) + " broke"
-                      : "nobody takes a connection at " + endpoint(peer_, port_));
+      const std::string where = endpoint(peer_, port_);
+      fail(connected_     ? "the connection to " + where + " broke"
+           : turned_away_ ? where + " has no room for another connection"
+           : reached_     ? "what listens at " + where + " is no podring's ring port"
+                          : "nobody takes a connection at " + where);
     }
     if (state_ != State::failed) keep_time(now);
     if (state_ == State::greeted) send_seeds();
@@ -140,11 +144,14 @@ void SeedClient::read_events() {
   while (receive_part(monitor_, part_)) {
     const std::optional<MonitorEvent> event = monitor_event(monitor_, part_);
     if (!event) continue;
-    if (event->event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
+    if (event->event == ZMQ_EVENT_CONNECTED) {
+      reached_ = true;
+    } else if (event->event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
       connected_ = true;
       (void)readable(dealer_);  // takes over the new connection, so that hello can be sent
     } else {
       broken_ = true;
+      if (event->event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH) turned_away_ = true;
     }
   }
 }

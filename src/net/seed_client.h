@@ -122,7 +122,9 @@ class SeedClient {
   zmq::socket_t monitor_;
   zmq::message_t part_;  // reused
   State state_ = State::idle;
-  bool connected_ = false;
+  bool reached_ = false;      ///< TCP takes the connection
+  bool turned_away_ = false;  ///< as there are too many
+  bool connected_ = false;    ///< and so does ZeroMQ
   bool broken_ = false;
   Address peer_;
   std::uint16_t port_ = 0;

@@ -3,6 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
+#include "terminal/command_line.h"
+
 namespace podring::terminal {
 namespace {
 
@@ -232,11 +234,6 @@ void add_completion_flag(CLI::App& app, std::string& shell, const std::string& g
   auto* option = app.add_option("--completion", shell, "the completion script for this shell");
   option->group(group);
   take_only(*option, {"bash", "zsh", "fish"});
-}
-
-void take_only(CLI::Option& option, const std::vector<std::string>& choices) {
-  option.type_name("{" + joined(choices, ",") + "}");
-  option.check(CLI::IsMember(choices).description(""));  // else they are in --help twice
 }
 
 std::string completion_script(std::string_view shell, const CompletedCommand& program,

@@ -8,7 +8,6 @@
 
 namespace CLI {
 class App;
-class Option;
 }  // namespace CLI
 
 namespace podring::terminal {
@@ -31,9 +30,6 @@ struct CompletedCommand {
 
 /// A value whose placeholder in --help is FILE is a file's name; `{a,b}` there are the choices.
 [[nodiscard]] CompletedCommand completed_command(const CLI::App& app);
-
-/// The value of `option` is one of `choices`, in --help as well.
-void take_only(CLI::Option& option, const std::vector<std::string>& choices);
 
 /// Adds --completion to `app`; `shell` is empty unless it was given, then known.
 void add_completion_flag(CLI::App& app, std::string& shell, const std::string& group = "Options");

@@ -6,6 +6,7 @@
 
 #include "app/config_parse.h"
 #include "core/types.h"
+#include "terminal/command_line.h"
 
 namespace podring::top {
 namespace {
@@ -99,7 +100,7 @@ Parsed parse_options(std::vector<std::string> arguments) {
     parsed.print = app.help();
     return parsed;
   } catch (const CLI::Error& error) {
-    parsed.error = std::string{error.what()} + "; podring top --help lists the flags";
+    parsed.error = terminal::mistake(app, error, "podring top");
     return parsed;
   }
   parsed.options = {peer_here(), raw.once};
@@ -108,8 +109,8 @@ Parsed parse_options(std::vector<std::string> arguments) {
     parsed.options.server = *url;
   } else {
     parsed.error =
-        "--url must look like http://10.42.0.9:8080 (http only, without ? and #), not '" + raw.url +
-        "'";
+        "--url must look like http://10.42.0.9:8080 (http only, without @, ? and #), not '" +
+        raw.url + "'";
   }
   return parsed;
 }

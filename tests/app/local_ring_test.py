@@ -181,10 +181,15 @@ class LocalRing(unittest.TestCase):
         self.assertRegex(run.output, r"completed id=\S+ hop=4 ")
 
     def test_wrong_options(self):
-        for wrong in (["-n", "0"], ["-n", "201"], ["--first", "10.0.0.1"], ["--port", "8080"], ["--colour"]):
+        for wrong, word in ((["-n", "0"], "1 to 200"), (["-n", "201"], "1 to 200"), (["-n", "x"], "-n"),
+                            (["--first", "10.0.0.1"], "loopback"), (["--port", "8080"], "--http-port"),
+                            (["--colour"], "--colour"), (["--seconds", "-1"], "above 0"),
+                            (["--bin", "/nowhere"], "/nowhere/podring"), (["--logs", "/dev/null"], "/dev/null"),
+                            (["--logs", "/proc/x/y"], "/proc/x/y")):
             done = subprocess.run([ROOT / "tools/local-ring", "--bin", BIN, *wrong], capture_output=True, text=True)
             self.assertEqual(done.returncode, 2, wrong)
-            self.assertIn("error:", done.stderr)
+            self.assertRegex(done.stderr, r"\Alocal-ring: .+\n\Z")
+            self.assertIn(word, done.stderr)
 
 
 if __name__ == "__main__":

@@ -173,6 +173,13 @@ class Doctor(DoctorCase):
         self.list(*RING, ABSENT)
         self.assertIn(address_of(ABSENT), self.found_alone("nobody_listens"))
 
+    def test_a_fixed_list_is_advised_without_kubernetes(self):
+        done = subprocess.run([PODRING, "doctor", "--json", "--address", "127.0.0.1", "--peers", "127.0.0.1,127.77.0.9"],
+                              capture_output=True, text=True, timeout=60, env=ENVIRONMENT)
+        change = {finding["id"]: finding["change"] for finding in json.loads(done.stdout)["findings"]}["nobody_listens"]
+        self.assertIn("--peers", change)
+        self.assertNotIn("Service", change)
+
     def test_a_listed_pod_that_is_gone(self):
         self.list(*RING, NOT_THERE)
         self.assertIn(address_of(NOT_THERE), self.found_alone("peer_unreachable"))

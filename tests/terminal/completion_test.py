@@ -156,7 +156,7 @@ class Refusals(unittest.TestCase):
         for program in PROGRAMS:
             done = subprocess.run([BIN / program, "--completion", "tcsh"], capture_output=True, text=True)
             self.assertEqual((done.returncode, done.stdout), (2, ""))
-            self.assertIn("tcsh not in {bash,zsh,fish}", done.stderr)
+            self.assertIn("must be bash, zsh or fish, not 'tcsh'", done.stderr)
 
 
 if __name__ == "__main__":

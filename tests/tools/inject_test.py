@@ -129,7 +129,7 @@ class OnARing(unittest.TestCase):
         for target in ("--peer", nobody), ("--url", f"http://{nobody}:8080"):
             done = inject(*target, "--count", 1000, "x")
             self.assertEqual(done.returncode, 3)
-            self.assertIn(nobody, done.stderr)
+            self.assertRegex(done.stderr, rf"\Ainject: nothing was seeded: .*{nobody}.*; .*--.+\n\Z")
         self.assertLess(time.monotonic() - begun, 10)
 
     def test_json_tells_errors_too(self):
@@ -139,17 +139,24 @@ class OnARing(unittest.TestCase):
         self.assertEqual(done.stderr, "")
 
     def test_a_wrong_command_line_is_two(self):
-        done = inject("--hops", "many", "x")
-        self.assertEqual(done.returncode, 2)
-        self.assertIn("1 to 10000", done.stderr)
-        self.assertEqual(done.stdout, "")
+        for wrong, words in ((["--hops", "many", "x"], "1 to 10000, not 'many'"), (["--wait", "soon", "x"], "accepted, safe or"),
+                             (["two", "words"], "'words' is one word too many"), (["--hop", "3"], "no flag --hop"),
+                             (["--dns-server", "127.0.0.1", "x"], "--service"),
+                             (["--url", f"http://{self.peer}@{self.peer}", "x"], "without @")):
+            done = inject(*wrong)
+            self.assertEqual(done.returncode, 2)
+            self.assertRegex(done.stderr, r"\Ainject: .+\n\Z")
+            self.assertIn(words, done.stderr)
+            self.assertEqual(done.stdout, "")
 
     def test_a_full_standard_output_is_noticed(self):
         with open("/dev/full", "wb") as full:
             done = subprocess.run(command("--peer", self.peer, "x"), stdout=full, stderr=subprocess.PIPE,
                                   text=True, timeout=WITHIN, check=False)
         self.assertEqual(done.returncode, 1)
-        self.assertIn("could not be written", done.stderr)
+        self.assertEqual(done.stderr, "inject: standard output takes nothing: No space left on device\n")
+        with open("/dev/full", "wb") as full:
+            self.assertEqual(subprocess.run(command("--help"), stdout=full, stderr=subprocess.DEVNULL, check=False).returncode, 1)
 
     def on_a_terminal(self, *arguments, **environment):
         terminal = Terminal(command(*arguments), **environment)
@@ -238,10 +245,15 @@ class WithFailures(unittest.TestCase):
             thread.start()
             done = inject("--url", f"http://{address(41)}:8080", "--json", "x")
             thread.join(WITHIN)
-        told = json.loads(done.stdout)
-        self.assertEqual(done.returncode, 1)
-        self.assertEqual(told["reached"], 0)
-        self.assertIn("not podring", json.dumps(told["reasons"]))
+            self.assertEqual(done.returncode, 3)
+            self.assertRegex(json.loads(done.stdout)["error"], "answers 200, and not as podring does")
+
+            thread = threading.Thread(target=serve)
+            thread.start()
+            done = inject("--peer", f"{address(41)}:8080", "x")
+            thread.join(WITHIN)
+        self.assertEqual(done.returncode, 3)
+        self.assertIn(f"what listens at {address(41)}:8080 is no podring's ring port", done.stderr)
 
     def test_no_answer_in_time(self):
         # The second of two peers is not there, so nothing is ever handed on or safe.

@@ -300,13 +300,30 @@ class VerifyLogs(unittest.TestCase):
         self.assertEqual([f"inject {version[1]}{version[2]}\n", f"verify-logs {version[1]}\n"], told[1:])
 
     def test_wrong_usage_is_2_and_says_what(self):
-        for arguments, words in ((["--no-such"], "--no-such"), (["/no/such/file"], "/no/such/file"),
-                                 (["--examples", "x"], "examples")):
+        for arguments, words in ((["--no-such"], "no flag --no-such"), (["/no/such/file"], "/no/such/file: No such"),
+                                 (["/"], "/: Is a directory"), (["--examples", "x"], "0 to 1000, not 'x'"),
+                                 (["--color", "blue"], "auto, always or never")):
             told = verify(*arguments)
-            self.assertEqual(told.returncode, 2, arguments)
-            self.assertIn(words, told.stdout + told.stderr)
+            self.assertEqual((told.returncode, told.stdout), (2, ""), arguments)
+            self.assertRegex(told.stderr, r"\Averify-logs: .+\n\Z")
+            self.assertIn(words, told.stderr)
+        for arguments in ["/dev/null"], ["--json", "/dev/null"], ["--help"]:  # nobody sees the verdict
+            with open("/dev/full", "w") as full:
+                told = subprocess.run([BIN / "verify-logs", *arguments], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+            self.assertEqual(told.returncode, 2)
+            self.assertEqual(told.stderr, "verify-logs: standard output takes nothing: No space left on device\n")
         self.assertEqual(verify("--help").returncode, 0)
         self.assertIn("Exit code", verify("--help").stdout)
+
+    def test_a_file_given_twice_is_no_doubled_line(self):
+        with tempfile.TemporaryDirectory() as folder:
+            log = pathlib.Path(folder) / "pod.log"
+            log.write_text("".join(self.lines[0]))
+            other = pathlib.Path(folder) / "also.log"
+            other.symlink_to(log)
+            told = verify(str(log), str(other))
+        self.assertEqual((told.returncode, told.stdout), (2, ""))
+        self.assertEqual(told.stderr, f"verify-logs: {other} is given twice, also as {log}; give each log once\n")
 
     def test_text_logs_prove_nothing_and_it_says_why(self):
         with tempfile.TemporaryDirectory() as folder:

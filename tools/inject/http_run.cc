@@ -89,9 +89,11 @@ void read_body(const std::string& text, Answer& answer) {
     if (const auto traces = object->getArray("traces"); !traces.isNull() && traces->size() > 0)
       read_trace(*traces->getObject(0), answer);
   } catch (const Poco::Exception&) {  // an answer of somebody else: a proxy's page, say
-    answer.detail = "an answer that is not podring's";
   }
 }
+
+/// Each of its answers has an id or an error.
+bool is_podrings(const Answer& answer) { return !answer.id.empty() || !answer.error.empty(); }
 
 }  // namespace
 
@@ -129,13 +131,19 @@ class HttpRun::Worker {
       bool sent = false;
       try {
         answer = post(sent);
-        run_.answered();
-        reason = std::to_string(answer.status) + " " + answer.error +
-                 (answer.detail.empty() ? "" : ": " + answer.detail);
         later = (answer.status == 429 || answer.status == 503) && answer.id.empty();
+        if (is_podrings(answer)) {
+          run_.answered();
+          reason = std::to_string(answer.status) + " " + answer.error +
+                   (answer.detail.empty() ? "" : ": " + answer.detail);
+        } else {  // an ingress without a pod says 503 by itself, for a while
+          reason =
+              server() + " answers " + std::to_string(answer.status) + ", and not as podring does";
+          if (!later) (void)run_.unreachable(reason);
+        }
       } catch (const Poco::Exception& error) {
         session_.reset();
-        reason = target_.host + ":" + std::to_string(target_.port) + ": " + error.displayText();
+        reason = server() + ": " + error.displayText();
         later = !sent && !run_.unreachable(reason);
       }
       told.id = answer.id;
@@ -162,6 +170,10 @@ class HttpRun::Worker {
                                                              : Fate::refused;
       return run_.end(std::move(told), reason);
     }
+  }
+
+  [[nodiscard]] std::string server() const {
+    return target_.host + ":" + std::to_string(target_.port);
   }
 
   /// `sent`: the server may have got it.

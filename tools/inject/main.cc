@@ -12,6 +12,7 @@
 #include "inject/progress_bar.h"
 #include "inject/report.h"
 #include "net/loop_clock.h"
+#include "terminal/command_line.h"
 #include "terminal/text.h"
 
 namespace {
@@ -49,14 +50,13 @@ int run(const Options& options) {
   const std::string report =
       options.json ? report_json(options, tally, facts)
                    : report_text(options, tally, facts, terminal::wants_colour(STDOUT_FILENO));
-  const bool written = std::fwrite(report.data(), 1, report.size(), stdout) == report.size();
-  if (std::fflush(stdout) != 0 || !written) {
-    std::perror("inject: the summary could not be written");
-    return static_cast<int>(Exit::not_all);
-  }
+  if (!terminal::print("inject", report)) return static_cast<int>(Exit::not_all);
   if (!facts.gave_up.empty() && !facts.interrupted && !options.json)
-    std::fprintf(stderr, "inject: nothing was seeded: %s\n",
-                 terminal::printable(facts.gave_up).c_str());
+    std::fprintf(
+        stderr, "inject: nothing was seeded: %s; %s\n", terminal::printable(facts.gave_up).c_str(),
+        std::holds_alternative<UrlTarget>(options.target)
+            ? "--url must lead to a peer's front end (--http-port), or to an ingress before it"
+            : "--peer, --service or --url say where else to seed, --ring into which ring");
   if (!options.ids_file.empty() && !ids.flush()) {
     std::perror(("inject: --ids " + options.ids_file).c_str());
     return static_cast<int>(Exit::not_all);
@@ -69,8 +69,9 @@ int run(const Options& options) {
 int main(int argc, char** argv) {
   const auto parsed = parse_options(argc, argv);
   if (const auto* stop = std::get_if<Stop>(&parsed)) {
-    std::fputs(stop->text.c_str(), stop->code == Exit::done ? stdout : stderr);
-    return static_cast<int>(stop->code);
+    if (stop->code != Exit::done) std::fputs(stop->text.c_str(), stderr);
+    const bool told = stop->code != Exit::done || terminal::print("inject", stop->text);
+    return static_cast<int>(told ? stop->code : Exit::not_all);
   }
   try {
     return run(std::get<Options>(parsed));

@@ -11,6 +11,7 @@
 #include "app/http_url.h"
 #include "app/version.h"
 #include "http/json_text.h"
+#include "terminal/command_line.h"
 #include "terminal/completion.h"
 
 namespace podring::inject {
@@ -91,7 +92,7 @@ UrlTarget parse_url(const std::string& text) {
   auto url = parse_http_url(text);
   if (!url) {
     throw UsageError{
-        "--url must look like http://localhost:8080 (http only, without ? and #), not '" + text +
+        "--url must look like http://localhost:8080 (http only, without @, ? and #), not '" + text +
         "'"};
   }
   if (!url->path.ends_with("/messages")) url->path += "/messages";
@@ -171,6 +172,8 @@ Options options_of(const CLI::App& app, const Raw& raw) {
   Options options;
   options.target = target_of(raw);
   const bool http = std::holds_alternative<UrlTarget>(options.target);
+  if (!raw.dns_server.empty() && !std::holds_alternative<ServiceTarget>(options.target))
+    throw UsageError{"--dns-server is for --service; name one, or leave it out"};
   if (http && !raw.ring.empty())
     throw UsageError{"--ring is not for --url: the server behind it belongs to one ring"};
   if (http && app.count("--ttl-ms") > 0)
@@ -210,19 +213,6 @@ std::variant<Options, Stop> parse_options(int argc, const char* const* argv) {
   app.footer(kFooter);
   app.get_formatter()->column_width(30);
   Raw raw;
-  const auto number = [](std::uint64_t min, std::uint64_t max) {
-    return CLI::Validator(
-        [min, max](std::string& text) {
-          const bool digits =
-              !text.empty() && text.size() <= 19 &&
-              std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
-          const std::uint64_t value = digits ? std::stoull(text) : 0;
-          if (digits && value >= min && value <= max) return std::string{};
-          return "must be a whole number from " + std::to_string(min) + " to " +
-                 std::to_string(max) + ", not '" + text + "'";
-        },
-        "");
-  };
   app.add_option("message", raw.message, "The text to seed, UTF-8")->type_name("TEXT");
   auto* peer = app.add_option("--peer", raw.peer, "The peer at this address takes the seed")
                    ->type_name("IP[:PORT]");
@@ -237,36 +227,33 @@ std::variant<Options, Stop> parse_options(int argc, const char* const* argv) {
       ->type_name("IP[:PORT]");
   app.add_option("--ring", raw.ring, "The ring's name [the service's name, else podring]")
       ->type_name("NAME");
-  app.add_option("--port", raw.port, "Ring port when the target names none [5570]")
-      ->type_name("N")
-      ->check(number(1, 65535));
-  app.add_option("--count", raw.count, "So many messages, all with this text [1]")
-      ->type_name("N")
-      ->check(number(1, kCountMax));
+  terminal::take_whole_number(
+      *app.add_option("--port", raw.port, "Ring port when the target names none [5570]"), 1, 65535);
+  terminal::take_whole_number(
+      *app.add_option("--count", raw.count, "So many messages, all with this text [1]"), 1,
+      kCountMax);
   app.add_option("--rate", raw.rate, "At most so many a second [no limit]")->type_name("N");
-  app.add_option("--size", raw.size, "Fill the message with dots up to so many bytes")
-      ->type_name("BYTES")
-      ->check(number(0, kEnvelopeBytesMax));
-  auto* hops = app.add_option("--hops", raw.hops, "Hand-overs until it ends [the peer's default]")
-                   ->type_name("N")
-                   ->check(number(1, kHopsMax));
+  terminal::take_whole_number(
+      *app.add_option("--size", raw.size, "Fill the message with dots up to so many bytes"), 0,
+      kEnvelopeBytesMax, "BYTES");
+  auto* hops = app.add_option("--hops", raw.hops, "Hand-overs until it ends [the peer's default]");
+  terminal::take_whole_number(*hops, 1, kHopsMax);
   auto* laps =
-      app.add_option("--laps", raw.laps, "Laps round the ring until it ends, in place of hops")
-          ->type_name("N")
-          ->check(number(1, kLapsMax));
+      app.add_option("--laps", raw.laps, "Laps round the ring until it ends, in place of hops");
+  terminal::take_whole_number(*laps, 1, kLapsMax);
   hops->excludes(laps);
-  app.add_option("--ttl-ms", raw.ttl_ms, "Expires after so long [the peer's default]")
-      ->type_name("MS")
-      ->check(number(1, UINT32_MAX));
+  terminal::take_whole_number(
+      *app.add_option("--ttl-ms", raw.ttl_ms, "Expires after so long [the peer's default]"), 1,
+      UINT32_MAX, "MS");
   terminal::take_only(*app.add_option("--wait", raw.wait, "Stage to wait for [safe]"),
                       {"accepted", "safe", "completed"});
-  app.add_option("--timeout-ms", raw.timeout_ms, "Longest wait for one message [60000]")
-      ->type_name("MS")
-      ->check(number(1, 86'400'000));
-  app.add_option("--in-flight", raw.in_flight,
-                 "Messages waited for at one time [256; 8 with --url]")
-      ->type_name("N")
-      ->check(number(1, kInFlightMax));
+  terminal::take_whole_number(
+      *app.add_option("--timeout-ms", raw.timeout_ms, "Longest wait for one message [60000]"), 1,
+      86'400'000, "MS");
+  terminal::take_whole_number(
+      *app.add_option("--in-flight", raw.in_flight,
+                      "Messages waited for at one time [256; 8 with --url]"),
+      1, kInFlightMax);
   app.add_option("--ids", raw.ids_file, "Write the ids that reached that stage, one a line")
       ->type_name("FILE");
   app.add_flag("--json", raw.json, "One JSON object on standard output, for programs");
@@ -287,8 +274,7 @@ std::variant<Options, Stop> parse_options(int argc, const char* const* argv) {
   } catch (const CLI::CallForVersion&) {
     return Stop{Exit::done, version_text("inject") + protocol_text() + "\n"};
   } catch (const CLI::Error& error) {
-    return Stop{Exit::usage,
-                std::string{"inject: "} + error.what() + "; inject --help lists the options\n"};
+    return Stop{Exit::usage, "inject: " + terminal::mistake(app, error, "inject") + "\n"};
   } catch (const UsageError& error) {
     return Stop{Exit::usage, std::string{"inject: "} + error.what() + "\n"};
   }

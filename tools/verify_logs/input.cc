@@ -7,10 +7,26 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <map>
+#include <stdexcept>
 #include <system_error>
 
 namespace podring::verify {
 namespace {
+
+/// A file given twice would have each of its lines twice.
+void refuse_twins(const std::vector<std::string>& names) {
+  std::map<std::pair<dev_t, ino_t>, const std::string*> seen;
+  for (const std::string& name : names) {
+    struct stat told {};
+    if (name == "-" || stat(name.c_str(), &told) != 0 || !S_ISREG(told.st_mode)) continue;
+    const auto [first, fresh] = seen.emplace(std::pair{told.st_dev, told.st_ino}, &name);
+    if (fresh) continue;
+    throw std::runtime_error{name + " is given twice" +
+                             (*first->second == name ? "" : ", also as " + *first->second) +
+                             "; give each log once"};
+  }
+}
 
 constexpr std::size_t kReadBytes = 2 * 1024 * 1024;
 constexpr std::size_t kLookAhead = 64;  // beyond the last line
@@ -18,7 +34,9 @@ constexpr std::size_t kLookAhead = 64;  // beyond the last line
 }  // namespace
 
 Input::Input(std::vector<std::string> names)
-    : names_{std::move(names)}, buffer_(kReadBytes + kLineBytesMax + kLookAhead) {}
+    : names_{std::move(names)}, buffer_(kReadBytes + kLineBytesMax + kLookAhead) {
+  refuse_twins(names_);
+}
 
 Input::~Input() {
   if (fd_ > STDIN_FILENO) close(fd_);
@@ -61,7 +79,10 @@ bool Input::fill() {
   do {
     got = read(fd_, buffer_.data() + end_, room);
   } while (got < 0 && errno == EINTR);
-  if (got < 0) throw std::system_error{errno, std::generic_category(), names_[opened_ - 1]};
+  if (got < 0) {
+    const std::string& name = names_[opened_ - 1];
+    throw std::system_error{errno, std::generic_category(), name == "-" ? "standard input" : name};
+  }
   at_end_ = got == 0;
   end_ += static_cast<std::size_t>(got);
   bytes_ += static_cast<std::uint64_t>(got);

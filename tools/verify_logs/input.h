@@ -20,7 +20,7 @@ struct Line {
   bool cut = false;          ///< the input ended in it, without a line break
 };
 
-/// Throws std::system_error with the file's name when one cannot be read.
+/// Throws std::runtime_error that names the file when one cannot be read or is given twice.
 class Input {
  public:
   static constexpr std::size_t kLineBytesMax = 1024 * 1024;  ///< a longer one is no log line: cut

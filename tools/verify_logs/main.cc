@@ -4,9 +4,11 @@
 
 #include <CLI/CLI.hpp>
 #include <iostream>
+#include <sstream>
 #include <system_error>
 
 #include "app/version.h"
+#include "terminal/command_line.h"
 #include "terminal/completion.h"
 #include "terminal/text.h"
 #include "verify_logs/input.h"
@@ -17,8 +19,10 @@
 
 namespace {
 
+constexpr const char* kName = "verify-logs";
 constexpr const char* kAbout =
-    "Reads the logs of all pods of a ring and says whether every message visited the right pods in "
+    "Reads the logs of all pods of a ring and says whether every message visited the right pods "
+    "in\n"
     "the right order, and that none was lost, or prints the counterexample.";
 
 constexpr const char* kFooter =
@@ -41,61 +45,68 @@ Exit code: 0  right
 
 int main(int argc, char** argv) {
   using namespace podring::verify;  // NOLINT(google-build-using-namespace)
+  using podring::terminal::print, podring::terminal::take_only,
+      podring::terminal::take_whole_number;
   std::vector<std::string> names;
   std::vector<std::string> shown;
   JudgeOptions options;
   bool json = false;
   std::size_t examples = 3;
-  double clock_skew_ms = 2000;
+  std::int64_t clock_skew_ms = 2000;
   std::size_t memory_mib = 256;
   std::string colour = "auto";
   std::string completion;
 
-  CLI::App app{kAbout, "verify-logs"};
+  CLI::App app{kAbout, kName};
   app.footer(kFooter);
+  app.get_formatter()->column_width(30);
+  app.set_help_flag("-h,--help", "this text");
   app.add_option("FILES", names, "log files; - or none: standard input")->type_name("FILE");
   app.add_flag("--json", json, "the verdict as one JSON object");
-  app.add_option("--examples", examples, "counterexamples of each kind (default 3)")
-      ->check(CLI::Range(0, 1000));
+  take_whole_number(*app.add_option("--examples", examples, "counterexamples of each kind (3)"), 0,
+                    1000);
   app.add_option("--show", shown,
                  "an id whose lines are to be shown, right or wrong; may be repeated")
+      ->type_name("ID")
       ->allow_extra_args(false);
   app.add_flag("--logs-whole", options.logs_whole,
                "logs without a `stopped` line are complete: their processes were killed");
-  app.add_option("--clock-skew-ms", clock_skew_ms,
-                 "how far the pods' clocks may be apart (default 2000)")
-      ->check(CLI::Range(0.0, 3'600'000.0));
-  app.add_option("--memory-mib", memory_mib,
-                 "memory for what is to be compared; beyond it a temporary file is used (default "
-                 "256)")
-      ->check(CLI::Range(1, 1'000'000));
-  podring::terminal::take_only(
-      *app.add_option("--color", colour,
-                      "auto (the default): on a terminal, unless NO_COLOR is set"),
+  take_whole_number(*app.add_option("--clock-skew-ms", clock_skew_ms,
+                                    "how far the pods' clocks may be apart (2000)"),
+                    0, 3'600'000, "MS");
+  take_whole_number(
+      *app.add_option(
+          "--memory-mib", memory_mib,
+          "memory for what is to be compared; beyond it a temporary file is used (256)"),
+      1, 1'000'000, "MIB");
+  take_only(
+      *app.add_option("--color", colour, "auto: on a terminal, unless NO_COLOR is set (auto)"),
       {"auto", "always", "never"});
-  app.set_version_flag("-V,--version", podring::version_text("verify-logs"),
-                       "version and revision");
+  app.set_version_flag("-V,--version", podring::version_text(kName), "version and revision");
   podring::terminal::add_completion_flag(app, completion);
   try {
     app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    const int code = app.exit(error);
-    return code == 0 ? kRight : kUnproven;
+  } catch (const CLI::CallForHelp&) {
+    return print(kName, app.help()) ? kRight : kUnproven;
+  } catch (const CLI::CallForVersion&) {
+    return print(kName, podring::version_text(kName) + "\n") ? kRight : kUnproven;
+  } catch (const CLI::Error& error) {
+    std::cerr << kName << ": " << podring::terminal::mistake(app, error, kName) << '\n';
+    return kUnproven;
   }
   if (!completion.empty()) {
-    std::cout << podring::terminal::completion_script(completion,
-                                                      podring::terminal::completed_command(app))
-              << std::flush;
-    return std::cout ? kRight : kUnproven;
+    const auto command = podring::terminal::completed_command(app);
+    return print(kName, podring::terminal::completion_script(completion, command)) ? kRight
+                                                                                   : kUnproven;
   }
   if (names.empty()) {
     if (isatty(STDIN_FILENO) == 1) {
-      std::cerr << "verify-logs: give log files, or pipe a log in (--help tells more)\n";
+      std::cerr << "verify-logs: give log files, or pipe a log in; verify-logs --help tells more\n";
       return kUnproven;
     }
     names.emplace_back("-");
   }
-  options.clock_skew_us = static_cast<std::int64_t>(clock_skew_ms * 1000);
+  options.clock_skew_us = clock_skew_ms * 1000;
   options.shown = {shown.begin(), shown.end()};
 
   try {
@@ -114,15 +125,15 @@ int main(int argc, char** argv) {
     });
     progress.clear();
     const Report report{logs, judge, verdict, logs.totals().lines == 0};
+    std::ostringstream told;
     if (json) {
-      write_json(std::cout, report);
+      write_json(told, report);
     } else {
       const bool wanted = podring::terminal::wants_colour(STDOUT_FILENO);
-      write_text(std::cout, report, colour == "always" || (colour == "auto" && wanted));
+      write_text(told, report, colour == "always" || (colour == "auto" && wanted));
     }
-    std::cout.flush();
-    return exit_code_of(report);
-  } catch (const std::system_error& error) {
+    return print(kName, told.view()) ? exit_code_of(report) : kUnproven;
+  } catch (const std::runtime_error& error) {  // of the system as well
     std::cerr << "verify-logs: " << error.what() << '\n';
     return kUnproven;
   }

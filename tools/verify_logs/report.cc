@@ -174,7 +174,9 @@ void write_text(std::ostream& out, const Report& report, bool colours) {
     out << ": nothing wrong was found, and parts are missing:\n";
   } else if (report.nothing_read) {
     paint.paint("1;33", "unproven");
-    out << ": there is no line of podring's JSON log in this input\n";
+    out << ": there is no line of podring's JSON log in this input"
+        << (report.logs.totals().foreign > 0 ? "; it is written with --log-format json" : "")
+        << '\n';
   }
   write_findings(paint, report.verdict, Severity::unproven);
 }

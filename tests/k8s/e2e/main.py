@@ -1,5 +1,4 @@
 """Arguments, the list of checks, and the order in which they run."""
-import argparse
 import pathlib
 import subprocess
 import sys
@@ -8,6 +7,7 @@ import time
 
 from . import checks_change, checks_failure, checks_normal, checks_rings
 from .cluster import Cluster, Trouble
+from support.arguments import Parser
 from support.report import Report
 from .ring import Ring
 
@@ -36,7 +36,7 @@ for clusters that serve nobody else."""
 
 
 def parse(arguments):
-    parser = argparse.ArgumentParser(description=ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(ABOUT)
     add = parser.add_argument
     add("--context", help="kubectl context (default: the current one)")
     add("--load", metavar="COMMAND", help="puts a local image on every node; gets its name as last argument")
