@@ -81,6 +81,7 @@ TimePoint Peer::State::deadline() const {
   const Link* const to = target_link();
   const bool queued = !transit.empty() || !seeds.empty();
   if (queued && alone()) at = now.steady;
+  for (const std::uint32_t index : dirty_sessions) at = std::min(at, inbound[index].ack_at);
   for (const auto& link : links) {
     if (!link->is_up()) {
       at = std::min(at, link->state == Link::State::greeting

@@ -107,7 +107,8 @@ struct Settings {
   Duration silent_after = std::chrono::seconds{2};
   Duration hello_timeout = std::chrono::milliseconds{700};
   Duration probe_every = std::chrono::seconds{1};
-  Duration memory_grace = std::chrono::seconds{10};  ///< remembered longer than its time left
+  Duration ack_every = std::chrono::microseconds{200};  ///< of a session, at most; zero: each turn
+  Duration memory_grace = std::chrono::seconds{10};     ///< remembered longer than its time left
   Duration drain_linger = std::chrono::seconds{5};
   bool report_visits = true;
   bool takes_status = true;  ///< false: as a release that has no `status` frames

@@ -7,8 +7,9 @@
 namespace podring {
 namespace {
 
-constexpr std::size_t kTryFullMax = 64;  // envelopes offered at once to a peer without room
-constexpr std::size_t kPrefetched = 6;   // entries ahead that are fetched while one is worked on
+constexpr std::size_t kTryFullMax = 64;    // envelopes offered at once to a peer without room
+constexpr std::size_t kWordsAtOnce = 256;  // beyond, an ack does not wait for more
+constexpr std::size_t kPrefetched = 6;     // entries ahead that are fetched while one is worked on
 
 }  // namespace
 
@@ -36,6 +37,8 @@ void Peer::State::set_word(const Waiter& waiter, Word word, std::uint8_t place_c
     if (word == Word::received && slot.place_count == place_count &&
         (place_count == 0 || slot.place == place))
       return;
+    if (word == Word::received && slot.place_count > 0)
+      session.ack_urgent = true;  // what is taken back never waits
   }
   slot.has_word = true;
   slot.word = word;
@@ -52,9 +55,20 @@ void Peer::State::say(std::uint32_t index, std::uint64_t sequence, InSlot& slot)
   session.dirty.push_back(sequence);
 }
 
+/// An ack is a frame of its own, which costs its writer and its reader a turn: while traffic goes
+/// on, one says what several would. It waits where nobody waits for it: not when it was asked for,
+/// and not when the dialler might soon have nothing more that it may send.
+bool Peer::State::ack_is_due(const Inbound& session) const {
+  const std::size_t words = session.dirty.size();
+  return session.ack_urgent || now.steady >= session.ack_at || words >= kWordsAtOnce ||
+         2 * words >= room_envelopes();
+}
+
 void Peer::State::write_acks() {
   AckFrame& ack = frame.ack;
   const auto write = [&](Inbound& session) {
+    session.ack_at = now.steady + settings.ack_every;
+    session.ack_urgent = false;
     ack.number = ++session.acks;
     ack.room_envelopes = room_envelopes();
     ack.room_bytes = room_bytes();
@@ -62,9 +76,10 @@ void Peer::State::write_acks() {
     send(session, write_frame(header(session), ack));
     ack.ranges.clear();
   };
-  for (const std::uint32_t index : dirty_sessions) {
+  const auto said = [&](std::uint32_t index) {
     Inbound& session = inbound[index];
-    if (!session.used || session.dirty.empty()) continue;
+    if (!session.used || session.dirty.empty()) return true;
+    if (!ack_is_due(session)) return false;
     if (!std::is_sorted(session.dirty.begin(), session.dirty.end())) {
       std::sort(session.dirty.begin(), session.dirty.end());
     }
@@ -87,8 +102,9 @@ void Peer::State::write_acks() {
     }
     session.dirty.clear();
     if (!ack.ranges.empty()) write(session);
-  }
-  dirty_sessions.clear();
+    return true;
+  };
+  std::erase_if(dirty_sessions, said);
   if (no_room_told > 0 && room_envelopes() > 0 && room_bytes() > 0) {
     ack.ranges.clear();
     for (Inbound& session : inbound) {
@@ -202,6 +218,7 @@ void Peer::State::on_ping(std::uint32_t index, const PingFrame& ping) {
       InSlot& slot = session.window.at(sequence);
       if (slot.has_word && !mutated(Mutation::no_reack)) say(index, sequence, slot);
     }
+    session.ack_urgent = true;
   }
   told_room(session);
   send(session,
@@ -218,6 +235,7 @@ void Peer::State::on_ack_lost(std::uint32_t index, const AckFrame& ack) {
       if (slot.has_word) say(index, n, slot);
     }
   }
+  session.ack_urgent = true;
   if (ack.ranges.empty() && !session.told_no_room) {
     session.told_no_room = true;  // as far as its dialler knows; write_acks() tells
     ++no_room_told;

@@ -101,6 +101,7 @@ void Peer::State::on_relay(std::uint32_t index, const RelayFrame& relay) {
       continue;
     }
     ++counters.sequence_repeats;
+    session.ack_urgent = true;
     if (slot.has_word && !mutated(Mutation::no_reack)) say(index, sequence, slot);
   }
 }

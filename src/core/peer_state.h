@@ -113,6 +113,8 @@ class Peer::State {
     SequenceWindow<InSlot> window;
     std::vector<std::uint64_t> dirty;
     std::uint64_t acks = 0;     ///< written
+    TimePoint ack_at;           ///< no ack before, unless something makes it urgent
+    bool ack_urgent = false;    ///< its dialler has asked, or sends again
     bool told_no_room = false;  ///< its dialler was last told that there is no room
   };
   struct SeedClient {
@@ -228,6 +230,7 @@ class Peer::State {
   void take_places(Held& held, const Link& link, const AckRange& range, bool stale);
   void told_room(Inbound& session);
   void write_acks();
+  [[nodiscard]] bool ack_is_due(const Inbound& session) const;
   void ask(Link& link);
 
   // ---- peer_relay.cc

@@ -14,7 +14,7 @@
 namespace podring {
 namespace {
 
-constexpr int kWaitMaxMs = 10'000;
+constexpr Duration kWaitMax = std::chrono::seconds{10};
 
 std::system_error failed(const char* what) { return {errno, std::generic_category(), what}; }
 
@@ -84,9 +84,19 @@ void Loop::wake() {
 }
 
 void Loop::wait(Duration timeout) {
-  const auto ms = std::chrono::ceil<std::chrono::milliseconds>(timeout).count();
-  const int count = ::epoll_wait(epoll_.get(), ready_.data(), kReadyAtOnce,
-                                 static_cast<int>(std::clamp<std::int64_t>(ms, 0, kWaitMaxMs)));
+  const Duration at_most = std::clamp(timeout, Duration{}, kWaitMax);
+  int count = -1;
+  if (waits_finely_) {
+    const auto ns = std::chrono::nanoseconds{at_most}.count();
+    const timespec time{.tv_sec = ns / 1'000'000'000, .tv_nsec = ns % 1'000'000'000};
+    count = ::epoll_pwait2(epoll_.get(), ready_.data(), kReadyAtOnce, &time, nullptr);
+    // EPERM: as some container runtimes answer what they do not know.
+    if (count < 0 && (errno == ENOSYS || errno == EPERM)) waits_finely_ = false;
+  }
+  if (!waits_finely_) {
+    const auto ms = std::chrono::ceil<std::chrono::milliseconds>(at_most).count();
+    count = ::epoll_wait(epoll_.get(), ready_.data(), kReadyAtOnce, static_cast<int>(ms));
+  }
   PODRING_CHECK(count >= 0 || errno == EINTR);
   ready_count_ = static_cast<std::size_t>(std::max(count, 0));
 }

@@ -57,7 +57,8 @@ class Loop {
   /// From any thread: the present or next wait() returns at once.
   void wake();
 
-  /// Waits at most `timeout` (zero: looks only; rounded up to milliseconds) for anything to do.
+  /// Waits at most `timeout` (zero: looks only; before Linux 5.11 rounded up to milliseconds) for
+  /// anything to do.
   void wait(Duration timeout);
   /// Runs what was ready and what was posted, each at most once.
   void dispatch();
@@ -78,6 +79,7 @@ class Loop {
   std::uint32_t next_generation_ = 1;
   std::array<epoll_event, kReadyAtOnce> ready_;
   std::size_t ready_count_ = 0;
+  bool waits_finely_ = true;  // the kernel has epoll_pwait2()
   std::mutex mutex_;
   std::vector<Work> posted_;  // guarded by mutex_
   std::vector<Work> running_;

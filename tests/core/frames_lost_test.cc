@@ -2,83 +2,12 @@
 // proto-docs/datagrams.md section 1, wire-protocol.md section 6.
 #include <algorithm>
 #include <optional>
-#include <string>
 #include <vector>
 
-#include "core/codec.h"
-#include "core/peer.h"
-#include "support/catch.h"
+#include "core/half.h"
 
 using namespace podring;
 using namespace std::chrono_literals;
-
-namespace {
-
-const Address kA = Address::v4(0x0a000001);
-const Address kB = Address::v4(0x0a000002);
-
-Settings settings_of(std::uint8_t copies) {
-  Settings settings;
-  settings.copies = copies;
-  return settings;
-}
-
-/// One peer; the test plays the other one, which it has dialled and which has dialled it.
-class Half {
- public:
-  explicit Half(std::uint8_t copies = 2) : peer{{"a", "", "", kA, {1}}, settings_of(copies), 1} {
-    peer.set_fixed_view(now, std::vector{kA, kB});
-    link = std::get<Dial>(flush().actions.at(0)).link;
-    peer.on_link_connected(now, link);
-    AnyFrame hello = frames(flush()).at(0);
-    session = hello.session;
-    hello.hello.answer = true;
-    hello.hello.identity = {"b", "", "", kB, {2}};
-    hello.hello.room_envelopes = 100;
-    hello.hello.room_bytes = 1'000'000;
-    peer.on_link_frame(now, link, write_frame({1, session}, hello.hello));
-    hello.hello.answer = false;
-    hello.hello.dialled = kA;
-    peer.on_route_frame(now, kRoute, kB, write_frame({1, kSession}, hello.hello));
-    flush();
-  }
-
-  Outputs& flush() { return peer.flush(now); }
-  void seed(std::uint32_t count) {
-    SeedRequest request;
-    request.message.assign(200, 'x');
-    request.count = count;
-    request.sender = kA;
-    REQUIRE(peer.seed(now, request).error == SeedError::none);
-  }
-  void ack(const AckFrame& frame) {
-    peer.on_link_frame(now, link, write_frame({1, session}, frame));
-  }
-  /// The frames of one turn that are of one type; each keeps its bytes in `sent`.
-  std::vector<AnyFrame> frames(Outputs& out, std::optional<FrameType> type = {}) {
-    std::vector<AnyFrame> found;
-    for (const Action& action : out.actions) {
-      const auto* to_link = std::get_if<SendLink>(&action);
-      const auto* to_route = std::get_if<SendRoute>(&action);
-      if (to_link == nullptr && to_route == nullptr) continue;
-      sent.push_back(to_link != nullptr ? to_link->frame : to_route->frame);
-      AnyFrame frame;
-      REQUIRE(read_frame(sent.back(), frame));
-      if (!type || frame.type == *type) found.push_back(frame);
-    }
-    return found;
-  }
-
-  static constexpr RouteId kRoute = 7;
-  static constexpr std::uint64_t kSession = 33;
-  Now now{TimePoint{1s}, {1}};
-  Peer peer;
-  LinkId link = 0;
-  std::uint64_t session = 0;
-  std::vector<Bytes> sent;
-};
-
-}  // namespace
 
 TEST_CASE("what a lost frame carried is sent again at once, but for what has come", "[lanes]") {
   Half a;
@@ -127,21 +56,7 @@ TEST_CASE("an ack that was overtaken names no places and no room", "[lanes]") {
 
 TEST_CASE("what a lost ack told is told as it is now", "[lanes]") {
   Half a;
-  EnvelopeHead head;
-  head.id = {{2}, 1};
-  head.origin = kB;
-  head.limit = 10;
-  head.time_left_ms = 60'000;
-  Bytes envelopes;
-  append_envelope(envelopes, make_envelope(head, "text"),
-                  {.hop = 1,
-                   .lap = 0,
-                   .time_left_ms = 60'000,
-                   .append_entry = true,
-                   .pod = "b",
-                   .arrived = {1}});
-  a.peer.on_route_frame(a.now, Half::kRoute, kB,
-                        write_relay({1, Half::kSession}, 0, 0, 1, envelopes));
+  a.relay(0, 1);
   const auto first = a.frames(a.flush(), FrameType::ack);
   REQUIRE(first.size() == 1);
   CHECK(first[0].ack.ranges.at(0).word == Word::received);
