@@ -3,6 +3,7 @@
 //   bench_core            five runs of each
 //   bench_core --smoke    one short run, to see that it works
 #include <algorithm>
+#include <cstdio>
 #include <cstring>
 #include <ctime>
 
@@ -65,7 +66,11 @@ Run run(std::uint8_t copies, std::size_t in_flight, std::uint32_t hops, std::uin
 }  // namespace
 
 int main(int argc, char** argv) {
-  const bool smoke = argc > 1 && std::strcmp(argv[1], "--smoke") == 0;
+  const bool smoke = argc == 2 && std::strcmp(argv[1], "--smoke") == 0;
+  if (argc > 1 && !smoke) {
+    std::fprintf(stderr, "bench_core: it takes no arguments, or --smoke to see that it works\n");
+    return 2;
+  }
   const int runs = smoke ? 1 : 5;
   const std::uint64_t wanted = smoke ? 20'000 : 2'000'000;
   print_head();

@@ -28,6 +28,7 @@
 #include "bench/ring_load.h"
 #include "e2e/support/ring.h"
 #include "net/loopback.h"
+#include "terminal/command_line.h"
 
 namespace {
 
@@ -355,7 +356,15 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(100, 600'000));
   app.add_flag("--json", options.json, "every repetition's figures, for a program");
   app.add_flag("--smoke", options.smoke, "once, and shortly: to see that it works");
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp& help) {
+    return app.exit(help);
+  } catch (const CLI::Error& error) {
+    std::fprintf(stderr, "bench_ring: %s\n",
+                 podring::terminal::mistake(app, error, "bench_ring").c_str());
+    return 2;
+  }
   if (options.smoke) {
     options.copies = {2};
     options.repetitions = 1;

@@ -5,8 +5,8 @@
 
 BIN is the folder with podring. One JSON object on standard output.
 """
-import argparse
 import json
+import os
 import pathlib
 import re
 import statistics
@@ -15,6 +15,9 @@ import sys
 import time
 import urllib.error
 import urllib.request
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from support.arguments import Parser  # noqa: E402
 
 READY_WITHIN = 20
 
@@ -83,13 +86,15 @@ def resident(program, size, idle):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(__doc__)
     parser.add_argument("bin", type=pathlib.Path)
     parser.add_argument("--peers", type=int, default=3)
     parser.add_argument("--starts", type=int, default=20)
     parser.add_argument("--idle", type=float, default=10)
     options = parser.parse_args()
     program = options.bin.resolve() / "podring"
+    if not os.access(program, os.X_OK):
+        parser.error(f"there is no program {program}")
     took, kib = starts(program, options.starts), resident(program, options.peers, options.idle)
     print(json.dumps({"start_to_ready_ms": {"min": round(min(took), 1), "median": round(statistics.median(took), 1),
                                             "max": round(max(took), 1), "starts": len(took)},

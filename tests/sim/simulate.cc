@@ -20,6 +20,7 @@
 #include "sim/long_ring.h"
 #include "sim/scenario.h"
 #include "support/sim_mutations.h"
+#include "terminal/command_line.h"
 
 namespace {
 
@@ -217,7 +218,15 @@ int main(int argc, char** argv) {
                  "one calm ring of so many peers, and what a hop costs in it")
       ->check(CLI::Range(3, 20'000));
   app.add_option("--mutation", command.mutation, "break the protocol like this");
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp& help) {
+    return app.exit(help);
+  } catch (const CLI::Error& error) {
+    std::fprintf(stderr, "simulate: %s\n",
+                 podring::terminal::mistake(app, error, "simulate").c_str());
+    return 2;
+  }
   const std::optional<AnyMutation> mutation = mutation_named(command.mutation);
   if (!mutation) {
     std::fprintf(stderr, "simulate: --mutation: there is no mutation '%s'; there are:\n",
