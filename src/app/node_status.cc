@@ -54,7 +54,7 @@ std::string state_of(const http::PeerView& peer) {
 NodeStatus::NodeStatus(Identity self, TimePoint started_at)
     : exchange_{std::move(self), version(), started_at} {}
 
-void NodeStatus::describe(Now now, http::RingView& view) const {
+void NodeStatus::describe(Now now, http::RingView& view) {
   const StatusTable& table = exchange_.table();
   Peers peers;
   for (http::PeerView& peer : view.peers) peers.emplace(peer.address, std::move(peer));
@@ -89,10 +89,20 @@ void NodeStatus::describe(Now now, http::RingView& view) const {
   add_suspicions(now, table, view, peers, false);
   add_suspicions(now, table, view, peers, true);
   view.peers.clear();
+  std::map<Address, TimePoint> since;
+  const auto known_for = [&](Address address) {
+    const auto before = suspected_since_.find(address);
+    const auto at = before == suspected_since_.end() ? now.steady : before->second;
+    since.emplace(address, at);
+    return in_ms(now.steady - at);
+  };
+  if (!view.suspected_by.empty()) view.suspected_for = known_for(view.self.address);
   for (auto& [address, peer] : peers) {
+    if (!peer.suspected_by.empty()) peer.suspected_for = known_for(address);
     peer.state = state_of(peer);
     view.peers.push_back(std::move(peer));
   }
+  suspected_since_ = std::move(since);
 }
 
 observe::StatusMetrics NodeStatus::metrics(Now now, std::span<const Address> view) const {

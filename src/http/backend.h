@@ -70,6 +70,7 @@ struct PeerView {
   std::optional<LaneView> udp_from;
   std::optional<StatusView> status;   ///< what it told of itself; none: never heard
   std::vector<Address> suspected_by;  ///< who passes it over, as they told
+  std::optional<std::chrono::milliseconds> suspected_for;  ///< since this peer heard of it
 };
 
 /// Outcome and age of name service answers.
@@ -100,6 +101,7 @@ struct RingView {
   bool leaving = false;
   std::optional<StatusView> status;   ///< this peer's own, as it tells it
   std::vector<Address> suspected_by;  ///< who passes this peer over
+  std::optional<std::chrono::milliseconds> suspected_for;  ///< since this peer heard of it
 };
 
 struct TraceStep {

@@ -104,6 +104,7 @@ void write_peer(JsonText& json, const PeerView& peer) {
   write_lane(json, "zmq_from", peer.zmq_from);
   write_lane(json, "udp_from", peer.udp_from);
   write_suspected_by(json, peer.suspected_by);
+  write_ticks(json, "suspected_for_ms", peer.suspected_for);
   write_status(json, peer.status);
   json.close_object();
 }
@@ -149,6 +150,7 @@ void write_ring(JsonText& json, const RingView& ring) {
   json.field("queue_used", ring.queue_used).field("queue_max", ring.queue_max);
   json.field("held", ring.held).field("leaving", ring.leaving);
   write_suspected_by(json, ring.suspected_by);
+  write_ticks(json, "suspected_for_ms", ring.suspected_for);
   write_status(json, ring.status);
   json.close_object();
 }

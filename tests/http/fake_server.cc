@@ -6,7 +6,8 @@
 //   idle MS            the loop's idle time
 //   ready 0|1
 //   pods N             a ring of N pods, this one the first
-//   state I STATE      of pod I (from 2), as a change of the ring; suspected: by the one before it
+//   state I STATE [MS] of pod I (from 2), as a change of the ring; suspected: by the one before it,
+//                      for MS
 //   event TYPE JSON    into the feed
 //   message JSON       text of a message that this pod has met, with a trace over all pods
 //
@@ -137,13 +138,19 @@ bool obey(FakeBackend& backend, const std::string& line) {
   } else if (command == "state") {
     std::size_t pod = 0;
     std::string state;
-    words >> pod >> state;
+    int for_ms = 0;
+    words >> pod >> state >> std::ws;
+    if (!words.eof()) words >> for_ms;
     backend.change_ring([&](RingView& ring) {
       ++ring.version;
       PeerView& peer = ring.peers.at(pod - 2);
       peer.state = state;
       peer.suspected_by.clear();
-      if (state == "suspected") peer.suspected_by.push_back(ring.view.at(pod - 2));
+      peer.suspected_for.reset();
+      if (state == "suspected") {
+        peer.suspected_by.push_back(ring.view.at(pod - 2));
+        peer.suspected_for = std::chrono::milliseconds{for_ms};
+      }
     });
   } else if (command == "event") {
     std::string type;

@@ -87,6 +87,18 @@ def seen_from_the_far_side(ring, browser):
     browser.screenshot("ring-10-live")
     is_shown_in_time(ring, browser, victim=4, fault=ring.kill, mend=ring.start)
     is_shown_in_time(ring, browser, victim=4, fault=ring.pause, mend=ring.go_on)
+    a_late_page_says_how_long(ring, browser)
+
+
+def a_late_page_says_how_long(ring, browser):
+    ring.pause(4)
+    browser.wait("it is suspected for some seconds", lambda: any(
+        peer["pod"] == "pod-5" and (peer["suspected_for_ms"] or 0) > 4000 for peer in ring.seen_by(9)["peers"]))
+    browser.open(ring.url(9))
+    told = r"pod-5 is suspected by pod-\d.*, \d+ s before this page connected"
+    browser.wait("the page that comes late says so", lambda: re.search(told, browser.text("#news") or ""),
+                 instead=lambda: browser.text("#news"))
+    browser.screenshot("suspected-before")
 
 
 def is_shown_in_time(ring, browser, victim, fault, mend):

@@ -69,6 +69,7 @@ def states_are_seen(browser, server):
             check("1 suspected: pod-4" in browser.text("#verdict"), "the verdict names it")
             browser.screenshot("suspected")
     browser.wait("the verdict", lambda: "every pod hands to the next one" in browser.text("#verdict"))
+    opened_late(browser, server)
     server.tell("pods 500")
     browser.wait("500 pods", lambda: len(marks(browser)) == 90)
     server.tell("state 300 suspected")
@@ -76,6 +77,22 @@ def states_are_seen(browser, server):
                  lambda: [one for one in marks(browser) if "suspected" in one["state"].split()])
     server.tell("pods 3")
     browser.wait("3 pods", lambda: len(marks(browser)) == 3)
+
+
+def opened_late(browser, server):
+    """A page that is opened when a pod has been suspected for a while says so, and for how long."""
+    server.tell("state 4 suspected 180000")
+    server.tell("state 6 suspected 240000")
+    browser.open(f"http://{server.address}:{server.port}/")
+    browser.wait("what happened before", lambda: browser.run("return document.querySelectorAll('#news li').length") == 2)
+    news = browser.run("return [...document.querySelectorAll('#news li')].map((item) => item.textContent)")
+    check(news[0].endswith("pod-4 is suspected by pod-3, 3 min before this page connected"), f"the later one first: {news}")
+    check(news[1].endswith("pod-6 is suspected by pod-5, 4 min before this page connected"), f"then the earlier: {news}")
+    browser.click(f'.pod[data-address="{address(4)}"] .name')
+    browser.wait("its age", lambda: "suspected bypod-3, for 3 min" in browser.text("#pod"))
+    server.tell("state 4 up")
+    browser.wait("its end", lambda: "pod-4 is suspected by nobody any more" in browser.text("#news li:first-child"))
+    server.tell("state 6 up")
 
 
 def messages_move(browser, server):

@@ -18,6 +18,7 @@ export class Model {
     this.peers = new Map();     // by address, without this pod
     this.messages = new Map();  // by id; the one with the latest news is last
     this.news = [];             // newest first
+    this.suspects = new Map();  // address -> who suspects it
     this.names = new Map();     // address -> pod name, from links and from traces
   }
 
@@ -32,18 +33,7 @@ export class Model {
   takeRing(ring) {
     this.ring = ring;
     this.ringAt = Date.now();
-    const before = this.peers;
     this.peers = new Map(ring.peers.map((peer) => [peer.address, peer]));
-    for (const peer of ring.peers) {
-      const was = before.get(peer.address);
-      const suspected = peer.suspected_by.length > 0;
-      if (was && suspected !== was.suspected_by.length > 0) {
-        this.takeNews('suspicion', {
-          ts: new Date().toISOString(), peer: this.nameOf(peer.address), suspected,
-          by: peer.suspected_by.map((one) => this.nameOf(one)),
-        });
-      }
-    }
     const listed = new Set(ring.view);
     for (const address of this.names.keys()) {
       if (!listed.has(address)) this.names.delete(address);
@@ -52,6 +42,25 @@ export class Model {
     for (const peer of ring.peers) {
       if (peer.pod) this.names.set(peer.address, peer.pod);
     }
+    this.takeSuspicions([ring, ...ring.peers]);
+  }
+
+  // Who is suspected and was not, oldest first; and who was and is not, if it is still there. After
+  // a snapshot all are news, and some of them old.
+  takeSuspicions(pods) {
+    const before = this.suspects;
+    const suspected = pods.filter((pod) => pod.suspected_by.length > 0);
+    this.suspects = new Map(suspected.map((pod) => [pod.address, pod.suspected_by]));
+    const tell = (address, by, agoMs, fields) => this.takeNews('suspicion', {
+      ts: new Date(this.ringAt - agoMs).toISOString(), peer: this.nameOf(address), by: by.map((one) => this.nameOf(one)), ...fields,
+    });
+    for (const [address, by] of before) {
+      if (!this.suspects.has(address) && this.ring.view.includes(address)) tell(address, by, 0, { suspected: false });
+    }
+    suspected.filter((pod) => !before.has(pod.address))
+      .sort((a, b) => b.suspected_for_ms - a.suspected_for_ms)
+      .forEach((pod) => tell(pod.address, pod.suspected_by, pod.suspected_for_ms,
+        { suspected: true, for_ms: pod.suspected_for_ms }));
   }
 
   // Whole messages, newest first.
@@ -126,7 +135,8 @@ export class Model {
     const { ring } = this;
     if (address === ring.address) {
       return {
-        address, pod: ring.pod, node: ring.node, self: true, suspected_by: ring.suspected_by, status: ring.status,
+        address, pod: ring.pod, node: ring.node, self: true, status: ring.status,
+        suspected_by: ring.suspected_by, suspected_for_ms: ring.suspected_for_ms,
         state: ring.suspected_by.length ? 'suspected' : ring.leaving ? 'leaving' : 'up',
       };
     }
@@ -149,6 +159,8 @@ export class Model {
   // Milliseconds since the pod told what is shown of it, and its figures.
   ageOf(status) { return status.age_ms + Date.now() - this.ringAt; }
   figuresAgeOf(status) { return status.details_age_ms + Date.now() - this.ringAt; }
+
+  suspectedForOf(pod) { return pod.suspected_for_ms + Date.now() - this.ringAt; }
 
   // What keeps the ring from being whole, as short sentences; none: every pod hands to the next.
   troubles() {

@@ -26,7 +26,7 @@ const handlers = {
   },
   ring: (ring) => {
     model.takeRing(ring);
-    changed.ring = true;
+    changed.ring = changed.news = true;  // suspicions are news
   },
   messages: (told) => {
     model.takeMessages(told);

@@ -256,7 +256,8 @@ function factsOf(pod, model) {
   if (pod.address === ring.successor) facts.push(['role', 'successor']);
   if (pod.address === ring.predecessor) facts.push(['role', 'predecessor']);
   if (pod.suspected_by.length) {
-    facts.push(['suspected by', pod.suspected_by.map((one) => model.nameOf(one)).join(', ')]);
+    facts.push(['suspected by', `${pod.suspected_by.map((one) => model.nameOf(one)).join(', ')}, for ${
+      span(model.suspectedForOf(pod) / 1000)}`]);
   }
   facts.push(...toldFacts(pod, model));
   if (pod.round_trip_us != null) facts.push(['round trip from here', milliseconds(pod.round_trip_us)]);

@@ -72,6 +72,9 @@ function shortTrace(message) {
   return `${trace.slice(0, 4).join(arrow)}${arrow}\u2026${arrow}${trace.slice(-4).join(arrow)}`;
 }
 
+// What comes at once was a moment on its way.
+const kOldMs = 3000;
+
 const kTelling = {
   view: (line) => `view: ${line.size} pods`
     + (line.added.length ? `, added ${listed(line.added)}` : '')
@@ -83,6 +86,7 @@ const kTelling = {
     + (line.detail ? `: ${line.detail}` : ''),
   successor: (line) => (line.successor ? `successor is ${line.successor}` : 'no successor'),
   suspicion: (line) => (line.suspected ? `${line.peer} is suspected by ${listed(line.by)}`
+    + (line.for_ms >= kOldMs ? `, ${span(line.for_ms / 1000)} before this page connected` : '')
     : `${line.peer} is suspected by nobody any more`),
   peer_health: (line) => `${line.peer} is ${line.state}`,
   detour: (line) => `detour of ${line.id} at hop ${line.hop}, try ${line.try}`,
