@@ -95,6 +95,20 @@ void NeighbourLanes::take(Lane& lane, std::uint32_t over, Address peer,
   lane.reading = reading;
 }
 
+LaneTotals NeighbourLanes::totals(const Lane& lane) {
+  if (!lane.reading) return {false, lane.over, {}, lane.total.sent, lane.total.lost};
+  const LaneReading& reading = *lane.reading;
+  using State = LaneStatus::State;
+  LaneStatus now;
+  now.state = reading.state == lane::LaneState::open     ? State::open
+              : reading.state == lane::LaneState::failed ? State::failed
+                                                         : State::probing;
+  now.round_trip = reading.round_trip;
+  now.jitter = reading.jitter;
+  now.path_mtu = static_cast<std::uint32_t>(std::min<std::uint64_t>(reading.path_mtu, UINT32_MAX));
+  return {true, lane.over, now, lane.total.sent, lane.total.lost};
+}
+
 std::vector<observe::LaneMetrics> NeighbourLanes::metrics() const {
   std::vector<observe::LaneMetrics> all;
   for (const Lane& lane : lanes_) {

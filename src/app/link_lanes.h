@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/peer.h"
+#include "core/status_exchange.h"
 #include "http/backend.h"
 #include "net/lane_transport.h"
 #include "net/zmq_transport.h"
@@ -65,6 +66,9 @@ class NeighbourLanes {
   void no_successor() { forget(lanes_[0], lanes_[1]); }
   void no_predecessor() { forget(lanes_[2], lanes_[3]); }
 
+  /// Those to the successor, for its status.
+  [[nodiscard]] LaneTotals zmq_to_successor() const { return totals(lanes_[0]); }
+  [[nodiscard]] LaneTotals udp_to_successor() const { return totals(lanes_[1]); }
   /// All four, there or not.
   [[nodiscard]] std::vector<observe::LaneMetrics> metrics() const;
   /// A line for each lane that is there, once every kLineEvery; otherwise none.
@@ -84,6 +88,7 @@ class NeighbourLanes {
                    const LinkReading& reading);
   static void take(Lane& lane, std::uint32_t over, Address peer,
                    const std::optional<LaneReading>& reading);
+  static LaneTotals totals(const Lane& lane);
   static void forget(Lane& zmq, Lane& udp) { zmq.reading = udp.reading = std::nullopt; }
 
   std::array<Lane, 4> lanes_{{{.link = "successor", .name = "zmq"},

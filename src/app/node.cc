@@ -279,6 +279,8 @@ void Node::publish_if_due() {
   const LinkLanes lanes{zmq_, transport_};
   look_at_neighbours(neighbour_lanes_, status, lanes);
   for (const auto& line : neighbour_lanes_.lines(now_.steady)) tell(line);
+  statuses_.exchange().set_lanes(neighbour_lanes_.zmq_to_successor(),
+                                 neighbour_lanes_.udp_to_successor());
   auto ring = view_.ring(status, names_.view(now_.steady), &lanes,
                          [this](http::RingView& view) { statuses_.describe(now_, view); });
   const observe::StatusMetrics statuses = statuses_.metrics(now_, status.view);

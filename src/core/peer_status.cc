@@ -13,6 +13,8 @@ constexpr std::size_t kFullFields = 22;
 constexpr std::size_t kUidBytesMax = 128;
 constexpr std::size_t kReleaseBytesMax = 64;
 constexpr std::uint64_t kAgeMax = UINT32_MAX;  // milliseconds, 49 days
+constexpr std::string_view kLanes = "lanes";   // key in ext
+constexpr std::size_t kLaneFields = 6;
 
 template <typename Unit>
 std::uint64_t in(Duration duration) {
@@ -26,6 +28,47 @@ void pack_optional(Packer& out, const std::optional<Address>& address) {
   } else {
     pack_bin(out, {});
   }
+}
+
+std::uint64_t micros_of(const std::optional<Duration>& duration) {
+  return duration ? std::clamp<std::uint64_t>(in<std::micro>(*duration), 1, UINT32_MAX) : 0;
+}
+
+void pack_lane(Packer& out, const std::optional<LaneStatus>& lane) {
+  out.pack_array(lane ? kLaneFields : 0);
+  if (!lane) return;
+  out.pack(static_cast<std::uint8_t>(lane->state));
+  out.pack(lane->sent);
+  out.pack(lane->lost);
+  out.pack(micros_of(lane->round_trip));
+  out.pack(std::min<std::uint64_t>(in<std::micro>(lane->jitter), UINT32_MAX));
+  out.pack(lane->path_mtu);
+}
+
+std::optional<LaneStatus> read_lane(Reader& in) {
+  const std::size_t fields = in.array();
+  if (fields == 0) return std::nullopt;
+  if (fields != kLaneFields) in.fail();
+  LaneStatus lane;
+  lane.state = static_cast<LaneStatus::State>(
+      in.uint_up_to<std::uint8_t>(static_cast<unsigned>(LaneStatus::State::failed)));
+  lane.sent = in.uint_up_to<std::uint32_t>(UINT32_MAX);
+  lane.lost = in.uint_up_to<std::uint32_t>(UINT32_MAX);
+  const auto micros = in.uint_up_to<std::int64_t>(UINT32_MAX);
+  if (micros > 0) lane.round_trip = std::chrono::microseconds{micros};
+  lane.jitter = std::chrono::microseconds{in.uint_up_to<std::int64_t>(UINT32_MAX)};
+  lane.path_mtu = in.uint_up_to<std::uint32_t>(UINT32_MAX);
+  return lane;
+}
+
+/// What is of another shape is of another release: it is as if it were not there.
+LaneStatuses read_lanes(ByteView bytes) {
+  Reader in{bytes};
+  LaneStatuses lanes;
+  if (in.array() != 2) in.fail();
+  lanes.zmq = read_lane(in);
+  lanes.udp = read_lane(in);
+  return in.at_end() ? lanes : LaneStatuses{};
 }
 
 void read_details(Reader& in, PeerStatus& status) {
@@ -45,7 +88,9 @@ void read_details(Reader& in, PeerStatus& status) {
   if (micros > 0) status.round_trip = std::chrono::microseconds{micros};
   status.handed_on = in.uint_up_to<std::uint32_t>(UINT32_MAX);
   status.retries = in.uint_up_to<std::uint32_t>(UINT32_MAX);
-  in.ext();
+  in.ext([&status](ByteView key, ByteView value) {
+    if (key == kLanes) status.lanes = read_lanes(value);
+  });
 }
 
 }  // namespace
@@ -82,12 +127,18 @@ void append_status(Bytes& bytes, const ToldStatus& told) {
   out.pack(status.held);
   pack_optional(out, status.successor);
   pack_optional(out, status.predecessor);
-  out.pack(status.round_trip
-               ? std::clamp<std::uint64_t>(in<std::micro>(*status.round_trip), 1, UINT32_MAX)
-               : 0);
+  out.pack(micros_of(status.round_trip));
   out.pack(status.handed_on);
   out.pack(status.retries);
-  out.pack_map(0);
+  if (!status.lanes.zmq && !status.lanes.udp) {
+    out.pack_map(0);
+    return;
+  }
+  out.pack_map(1);
+  pack_str(out, kLanes);
+  out.pack_array(2);
+  pack_lane(out, status.lanes.zmq);
+  pack_lane(out, status.lanes.udp);
 }
 
 std::optional<std::vector<ToldStatus>> read_statuses(ByteView bytes) {

@@ -14,6 +14,24 @@ namespace podring {
 
 inline constexpr std::size_t kSuspectsTold = 16;
 
+/// One lane of the link to the successor.
+struct LaneStatus {
+  enum class State : std::uint8_t { probing, open, failed };
+  State state = State::open;
+  std::uint32_t sent = 0;              ///< packets that wanted an ack, in the last minute
+  std::uint32_t lost = 0;              ///< of them
+  std::optional<Duration> round_trip;  ///< smoothed; told in microseconds
+  Duration jitter{};                   ///< mean deviation of that; the same
+  std::uint32_t path_mtu = 0;          ///< bytes of payload in the largest packet
+  friend bool operator==(const LaneStatus&, const LaneStatus&) = default;
+};
+/// Both of them; nullopt: there is none, or an older release does not tell.
+struct LaneStatuses {
+  std::optional<LaneStatus> zmq;
+  std::optional<LaneStatus> udp;
+  friend bool operator==(const LaneStatuses&, const LaneStatuses&) = default;
+};
+
 struct PeerStatus {
   Identity identity;
   std::string release;  ///< 0..64 bytes
@@ -28,7 +46,8 @@ struct PeerStatus {
   std::optional<Duration> round_trip;  ///< to the successor, smoothed; told in microseconds
   std::uint32_t handed_on = 0;         ///< hand-overs of the last minute, without repeats
   std::uint32_t retries = 0;           ///< hand-overs sent again in the last minute
-  std::vector<Address> suspects;       ///< ascending, at most kSuspectsTold
+  LaneStatuses lanes;
+  std::vector<Address> suspects;  ///< ascending, at most kSuspectsTold
   std::uint32_t suspect_count = 0;
   friend bool operator==(const PeerStatus&, const PeerStatus&) = default;
 };

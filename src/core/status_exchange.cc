@@ -29,6 +29,18 @@ void StatusExchange::note(const Event& event) {
           std::holds_alternative<LeavingStarted>(event);
 }
 
+void StatusExchange::set_lanes(const LaneTotals& zmq, const LaneTotals& udp) {
+  const std::array<LaneTotals, kLanes> next{zmq, udp};
+  for (std::size_t i = 0; i < kLanes; ++i) {
+    if (next[i].there == lanes_[i].there && next[i].over == lanes_[i].over) continue;
+    for (Counts& counts : minute_) {
+      counts.sent[i] = next[i].sent;
+      counts.lost[i] = next[i].lost;
+    }
+  }
+  lanes_ = next;
+}
+
 bool StatusExchange::take(Now now, std::span<const StatusHeard> heard) {
   for (const StatusHeard& one : heard) {
     ++counters_.frames_received;
@@ -42,12 +54,16 @@ bool StatusExchange::take(Now now, std::span<const StatusHeard> heard) {
 PeerStatus StatusExchange::own(Now now, const Peer& peer) {
   const Status status = peer.status(now);
   const Counters& counters = peer.counters();
-  const Handed handed{counters.hops_sent, counters.hops_resent + counters.detours};
+  Counts counts{counters.hops_sent, counters.hops_resent + counters.detours, {}, {}};
+  for (std::size_t i = 0; i < kLanes; ++i) {
+    counts.sent[i] = lanes_[i].sent;
+    counts.lost[i] = lanes_[i].lost;
+  }
   if (now.steady >= minute_next_) {
-    minute_[minute_at_++ % minute_.size()] = handed;
+    minute_[minute_at_++ % minute_.size()] = counts;
     minute_next_ = now.steady + kMinuteStep;
   }
-  const Handed& before =
+  const Counts& before =
       minute_at_ < minute_.size() ? minute_[0] : minute_[minute_at_ % minute_.size()];
   PeerStatus told;
   told.identity = peer.self();
@@ -60,8 +76,14 @@ PeerStatus StatusExchange::own(Now now, const Peer& peer) {
   told.held = in_32(status.held);
   told.successor = status.successor;
   told.predecessor = status.predecessor;
-  told.handed_on = in_32(handed.sent - before.sent);
-  told.retries = in_32(handed.again - before.again);
+  told.handed_on = in_32(counts.handed_on - before.handed_on);
+  told.retries = in_32(counts.retries - before.retries);
+  for (std::size_t i = 0; i < kLanes; ++i) {
+    if (!lanes_[i].there) continue;
+    LaneStatus& lane = (i == 0 ? told.lanes.zmq : told.lanes.udp).emplace(lanes_[i].now);
+    lane.sent = in_32(counts.sent[i] - before.sent[i]);
+    lane.lost = in_32(counts.lost[i] - before.lost[i]);
+  }
   for (const LinkStatus& link : status.links) {
     if (link.successor) told.round_trip = link.round_trip;
     if (link.suspected) told.suspects.push_back(link.address);

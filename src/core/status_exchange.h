@@ -23,11 +23,24 @@ struct StatusCounters {
   std::uint64_t frames_bad = 0;      ///< carried something else; nothing of it was taken
 };
 
+/// One lane of the link to the successor, as set_lanes() takes it.
+struct LaneTotals {
+  bool there = false;
+  std::uint32_t over = 0;  ///< which link; counts of another one are not comparable
+  LaneStatus now;          ///< without counts
+  std::uint64_t sent = 0;
+  std::uint64_t lost = 0;
+};
+
 class StatusExchange {
  public:
   /// `release` is told to the others; `started_at` is where this peer's uptime begins.
   StatusExchange(Identity self, std::string release, TimePoint started_at);
 
+  /// What the lanes of the link to the successor measure. This peer tells what the present link
+  /// has counted in the last minute: what was lost on the way to a dead successor says nothing of
+  /// the way to the next one.
+  void set_lanes(const LaneTotals& zmq, const LaneTotals& udp);
   /// Each event of the core: some are told at once.
   void note(const Event& event);
   /// What neighbours told in this turn. True: something came, and tell() may have more to tell.
@@ -42,9 +55,13 @@ class StatusExchange {
   [[nodiscard]] const StatusCounters& counters() const { return counters_; }
 
  private:
-  struct Handed {
-    std::uint64_t sent = 0;
-    std::uint64_t again = 0;
+  static constexpr std::size_t kLanes = 2;  ///< zmq, udp
+  /// Since the start.
+  struct Counts {
+    std::uint64_t handed_on = 0;
+    std::uint64_t retries = 0;
+    std::array<std::uint64_t, kLanes> sent{};
+    std::array<std::uint64_t, kLanes> lost{};
   };
   [[nodiscard]] PeerStatus own(Now now, const Peer& peer);
 
@@ -55,8 +72,9 @@ class StatusExchange {
   bool look_ = true;
   TimePoint look_at_{};
   std::vector<Address> view_;
-  // Hand-overs since the start as they were at the last twelve steps of 5 s: a minute.
-  std::array<Handed, 12> minute_{};
+  std::array<LaneTotals, kLanes> lanes_;
+  // As they were at the last twelve steps of 5 s: a minute.
+  std::array<Counts, 12> minute_{};
   std::size_t minute_at_ = 0;
   TimePoint minute_next_{};
 };

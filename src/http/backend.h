@@ -99,8 +99,8 @@ struct RingView {
   std::uint64_t queue_max = 0;
   std::uint64_t held = 0;
   bool leaving = false;
-  std::optional<StatusView> status;   ///< this peer's own, as it tells it
-  std::vector<Address> suspected_by;  ///< who passes this peer over
+  std::optional<StatusView> status;                        ///< this peer's own, as it tells it
+  std::vector<Address> suspected_by;                       ///< who passes this peer over
   std::optional<std::chrono::milliseconds> suspected_for;  ///< since this peer heard of it
 };
 

@@ -52,6 +52,26 @@ void write_lane(JsonText& json, std::string_view name, const std::optional<LaneV
   json.close_object();
 }
 
+std::chrono::microseconds in_us(Duration duration) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(duration);
+}
+
+std::optional<LaneView> view_of(const std::optional<LaneStatus>& told) {
+  if (!told) return std::nullopt;
+  LaneView view;
+  view.state = told->state == LaneStatus::State::open     ? "open"
+               : told->state == LaneStatus::State::failed ? "failed"
+                                                          : "probing";
+  if (told->round_trip) {
+    view.round_trip = in_us(*told->round_trip);
+    view.jitter = in_us(told->jitter);
+  }
+  view.path_mtu = told->path_mtu;
+  view.sent = told->sent;
+  view.lost = told->lost;
+  return view;
+}
+
 void write_status(JsonText& json, const std::optional<StatusView>& told) {
   json.key("status");
   if (!told) {
@@ -74,11 +94,11 @@ void write_status(JsonText& json, const std::optional<StatusView>& told) {
     write_address(json, "successor", status.successor);
     write_address(json, "predecessor", status.predecessor);
     std::optional<std::chrono::microseconds> round_trip;
-    if (status.round_trip) {
-      round_trip = std::chrono::duration_cast<std::chrono::microseconds>(*status.round_trip);
-    }
+    if (status.round_trip) round_trip = in_us(*status.round_trip);
     write_ticks(json, "round_trip_us", round_trip);
     json.field("handed_on", status.handed_on).field("retries", status.retries);
+    write_lane(json, "zmq_to", view_of(status.lanes.zmq));
+    write_lane(json, "udp_to", view_of(status.lanes.udp));
   }
   json.close_object();
 }

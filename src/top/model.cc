@@ -13,8 +13,8 @@ namespace {
 constexpr std::size_t kSamples = 5;
 constexpr std::size_t kNamed = 3;  // pods in one sentence
 // Told many times a second or shown by themselves; all else of the stream is news.
-constexpr std::array<std::string_view, 7> kNoNews{"seeded",  "safe",      "completed", "expired",
-                                                  "receipt", "duplicate", "alive"};
+constexpr std::array<std::string_view, 8> kNoNews{
+    "seeded", "safe", "completed", "expired", "receipt", "duplicate", "alive", "lane_measured"};
 
 bool is_suspected(const Pod& pod) { return !pod.suspected_by.empty(); }
 

@@ -4,6 +4,7 @@
 
 #include "core/codec.h"
 #include "core/peer.h"
+#include "core/status_exchange.h"
 #include "support/catch.h"
 
 using namespace podring;  // NOLINT(google-build-using-namespace): the subject is the namespace
@@ -118,4 +119,48 @@ TEST_CASE("a client's status frame is nothing", "[status]") {
   pair.peer(1).on_route_frame(pair.now_, 9, Address::v4(0x0a000009),
                               write_frame({1, 1}, StatusFrame{"lies"}));
   CHECK(pair.peer(1).flush(pair.now_).statuses.empty());
+}
+
+TEST_CASE("a peer tells what the lanes of its present link lost in the last minute", "[status]") {
+  Pair pair;
+  Peer& peer = pair.peer(0);
+  StatusExchange exchange{peer.self(), "1.0.0", pair.now_.steady};
+  const auto tell = [&](const LaneTotals& udp) {
+    exchange.set_lanes({}, udp);
+    pair.now_.steady += 5s;
+    exchange.tell(pair.now_, peer);
+    return exchange.table().known().at(peer.self().address).status.lanes;
+  };
+  LaneTotals udp;
+  udp.there = true;
+  udp.over = 1;
+  udp.now.path_mtu = 1'472;
+  udp.sent = 1'000;
+  udp.lost = 500;
+  CHECK(tell(udp).udp->lost == 0);  // it counts from where it saw the link first
+  udp.sent += 100;
+  udp.lost += 35;
+  const auto lossy = tell(udp);
+  REQUIRE(lossy.udp);
+  CHECK_FALSE(lossy.zmq);
+  CHECK(lossy.udp->sent == 100);
+  CHECK(lossy.udp->lost == 35);
+  CHECK(lossy.udp->path_mtu == 1'472);
+  SECTION("a minute later it is over") {
+    for (int step = 0; step < 12; ++step) (void)tell(udp);
+    CHECK(tell(udp).udp->lost == 0);
+  }
+  SECTION("the link to the next successor has lost nothing of it") {
+    udp.over = 2;
+    CHECK(tell(udp).udp->lost == 0);
+    udp.sent += 10;
+    udp.lost += 1;
+    CHECK(tell(udp).udp->lost == 1);
+  }
+  SECTION("a lane that went away begins anew") {
+    udp.there = false;
+    CHECK_FALSE(tell(udp).udp);
+    udp.there = true;
+    CHECK(tell(udp).udp->lost == 0);
+  }
 }

@@ -73,6 +73,29 @@ class StatusRing {
 
 }  // namespace
 
+TEST_CASE("lanes of another shape are as if they were not there", "[status]") {
+  ToldStatus told{.status = status_of(1), .version = 1};
+  told.status.lanes.zmq =
+      LaneStatus{.sent = 7, .round_trip = 150us, .jitter = 20us, .path_mtu = 1448};
+  Bytes bytes;
+  append_status(bytes, told);
+  const auto lane = bytes.find("lanes") + 5;  // an array of two: six fields, and none
+  REQUIRE(read_statuses(bytes)->at(0).status.lanes == told.status.lanes);
+  SECTION("a lane has one field less") {
+    bytes[lane + 1] = '\x95';
+    bytes.erase(lane + 2, 1);
+  }
+  SECTION("a state that nobody knows") { bytes[lane + 2] = 3; }
+  SECTION("three lanes") {
+    bytes[lane] = '\x93';
+    bytes += '\x90';
+  }
+  const auto read = read_statuses(bytes);
+  REQUIRE(read);
+  CHECK(read->at(0).status.lanes == LaneStatuses{});
+  CHECK(read->at(0).status.identity == told.status.identity);
+}
+
 TEST_CASE("everybody hears of everybody at once, over neighbours alone", "[status]") {
   StatusRing ring{7};
   for (unsigned i = 1; i <= 7; ++i) ring.tell(i, status_of(i));

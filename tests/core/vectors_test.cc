@@ -294,6 +294,19 @@ void check_same(const AnyFrame& read, const AnyFrame& told) {
   }
 }
 
+std::optional<LaneStatus> lane_from(const Array& fields) {
+  if (fields.size() == 0) return std::nullopt;
+  const auto number = [&](unsigned at) { return fields.getElement<std::uint32_t>(at); };
+  LaneStatus lane;
+  lane.state = static_cast<LaneStatus::State>(number(0));
+  lane.sent = number(1);
+  lane.lost = number(2);
+  if (number(3) > 0) lane.round_trip = std::chrono::microseconds{number(3)};
+  lane.jitter = std::chrono::microseconds{number(4)};
+  lane.path_mtu = number(5);
+  return lane;
+}
+
 ToldStatus status_from(const Object& entry) {
   const Fields in{entry};
   ToldStatus told;
@@ -323,6 +336,10 @@ ToldStatus status_from(const Object& entry) {
     status.round_trip = std::chrono::microseconds{micros};
   status.handed_on = in.number<std::uint32_t>("handed_on");
   status.retries = in.number<std::uint32_t>("retries");
+  if (entry.getObject("fields")->has("lanes")) {
+    const Array& lanes = *in.array("lanes");
+    status.lanes = {lane_from(*lanes.getArray(0)), lane_from(*lanes.getArray(1))};
+  }
   return told;
 }
 

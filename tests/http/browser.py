@@ -74,6 +74,10 @@ class Browser:
     def text(self, selector):
         return self.run("const e = document.querySelector(arguments[0]); return e && e.textContent", selector)
 
+    def count(self, selector):
+        """How many there are."""
+        return self.run("return document.querySelectorAll(arguments[0]).length", selector)
+
     def click(self, selector):
         """A live page may draw the element anew between finding and clicking it: then once more."""
         start = time.monotonic()

@@ -8,6 +8,7 @@
 //   pods N             a ring of N pods, this one the first
 //   state I STATE [MS] of pod I (from 2), as a change of the ring; suspected: by the one before it,
 //                      for MS
+//   loss I PERCENT     what pod I (from 2) lost by UDP on its link to the next one, as it told
 //   event TYPE JSON    into the feed
 //   message JSON       text of a message that this pod has met, with a trace over all pods
 //
@@ -55,6 +56,14 @@ StatusView status_of(unsigned number, unsigned pods) {
   told.status.predecessor = pod_address((number + pods - 2) % pods + 1);
   told.status.round_trip = std::chrono::microseconds{200 + number};
   told.status.handed_on = 1'000;
+  LaneStatus lane{.sent = 1'200,
+                  .round_trip = std::chrono::microseconds{200 + number},
+                  .jitter = std::chrono::microseconds{40},
+                  .path_mtu = 1'448};
+  lane.state = LaneStatus::State::open;
+  told.status.lanes.zmq = lane;
+  lane.path_mtu = 1'472;
+  told.status.lanes.udp = lane;
   return told;
 }
 
@@ -88,6 +97,13 @@ RingView ring_of(unsigned pods, std::uint64_t version) {
     peer.round_trip = std::chrono::microseconds{200 + i};
     peer.heard_ago = std::chrono::milliseconds{i};
     peer.status = status_of(i, pods);
+    LaneView lane{"open", peer.round_trip, std::chrono::microseconds{30}, 1'448, 5'000, 5, {}, {}};
+    if (peer.outgoing) peer.zmq_to = peer.udp_to = lane;
+    lane.round_trip = lane.jitter = std::nullopt;
+    if (peer.incoming) peer.zmq_from = peer.udp_from = lane;
+    for (auto* udp : {&peer.udp_to, &peer.udp_from}) {
+      if (*udp) (*udp)->received = 4'990, (*udp)->missing = 10;
+    }
     ring.peers.push_back(std::move(peer));
   }
   return ring;
@@ -151,6 +167,15 @@ bool obey(FakeBackend& backend, const std::string& line) {
         peer.suspected_by.push_back(ring.view.at(pod - 2));
         peer.suspected_for = std::chrono::milliseconds{for_ms};
       }
+    });
+  } else if (command == "loss") {
+    std::size_t pod = 0;
+    std::uint32_t percent = 0;
+    words >> pod >> percent;
+    backend.change_ring([&](RingView& ring) {
+      ++ring.version;
+      LaneStatus& udp = *ring.peers.at(pod - 2).status->status.lanes.udp;
+      udp.lost = udp.sent * percent / 100;
     });
   } else if (command == "event") {
     std::string type;

@@ -70,10 +70,16 @@ def a_small_ring(ring, browser):
     browser.click("#trace-close")
 
     browser.click(f'.pod[data-address="{ring.addresses[1]}"]')
-    measured = r"{} to it\s*[\d.]+ ms \u00b1 [\d.]+ ms; sent \d+, lost \d.*; at most \d{{4,}} bytes"
-    browser.wait("what both lanes to it have measured", lambda: all(
-        re.search(measured.format(lane), browser.text("#pod")) for lane in ("ZeroMQ", "UDP")))
+    measured = r"{} frames[\d.]+ ms\u00b1 [\d.]+ ms\d+\d.*\d{{4,}} bytes"
+    for lane in ("ZeroMQ to pod-2(large|all)", "UDP to pod-2small"):
+        browser.wait(f"what this pod has measured: {lane}", lambda: re.search(measured.format(lane), browser.text("#pod")),
+                     instead=lambda: browser.text("#pod"))
     browser.screenshot("lanes")
+    browser.click(f'.pod[data-address="{ring.addresses[2]}"] .name')
+    for lane in ("ZeroMQ(large|all)", "UDPsmall"):
+        browser.wait(f"what pod 3 told of its link: {lane}", lambda: re.search(
+            "pod-3 to pod-1, in the last minute.*" + measured.format(lane), browser.text("#pod")),
+                     instead=lambda: browser.text("#pod"))
 
     is_shown_in_time(ring, browser, victim=1, fault=ring.kill, mend=ring.start)
     log = browser.log("browser")
@@ -98,6 +104,8 @@ def a_late_page_says_how_long(ring, browser):
     told = r"pod-5 is suspected by pod-\d.*, \d+ s before this page connected"
     browser.wait("the page that comes late says so", lambda: re.search(told, browser.text("#news") or ""),
                  instead=lambda: browser.text("#news"))
+    check(browser.text("#verdict") == "\u26a0 1 suspected: pod-5", "what was lost on the way to it is no loss of the link past "
+          f"it: {browser.text('#verdict')}")
     browser.screenshot("suspected-before")
 
 

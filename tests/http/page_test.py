@@ -95,6 +95,39 @@ def opened_late(browser, server):
     server.tell("state 6 up")
 
 
+def loss_is_seen(browser, server):
+    """A link that loses much is seen on the ring, in the verdict, for who cannot see, and in the pod's details."""
+    server.tell("pods 10")
+    browser.wait("no sign of loss", lambda: "every pod hands to the next one" in (browser.text("#verdict") or "")
+                 and not browser.count("#ring-box .loss"))
+    server.tell("loss 4 1")
+    server.tell("loss 6 12")
+    browser.wait("the sign", lambda: browser.text("#ring-box .loss .share") == "12 %")
+    check(browser.count("#ring-box .loss") == 1, "one link loses more than the usual")
+    check("1 link loses packets: pod-6 12 % by UDP" in browser.text("#verdict"), "the verdict names it")
+    labels = [one["label"] for one in marks(browser) if "loses" in one["label"]]
+    check(len(labels) == 1 and "pod-6" in labels[0] and "12 % by UDP" in labels[0], f"its label: {labels}")
+    check(browser.count("#ring-box .link.lossy") == 1, "its link is drawn otherwise")
+    browser.screenshot("lossy")
+    browser.click(f'.pod[data-address="{address(6)}"] .name')
+    rows = "return [...document.querySelectorAll('#pod .lanes tbody tr')].map((row) => [...row.children].map((cell) => cell.textContent))"
+    check(browser.run(rows) == [["ZeroMQ", "large frames", "0.21 ms", "\u00b1 0.04 ms", "1200", "0", "1448 bytes"],
+                                ["UDP", "small frames", "0.21 ms", "\u00b1 0.04 ms", "1200", "144 (12 %)", "1472 bytes"]],
+          f"what pod 6 told of its link: {browser.run(rows)}")
+    browser.click(f'.pod[data-address="{address(2)}"] .name')
+    told = browser.run(rows)
+    check([row[0] for row in told] == ["ZeroMQ", "UDP", "ZeroMQ to pod-2", "UDP to pod-2"], f"lanes of the successor: {told}")
+    check(told[3][4:8] == ["5000", "5 (0.10 %)", "4990", "10 (0.20 %)"], f"what came back: {told[3]}")
+    browser.screenshot("lanes-of-a-link")
+    server.tell("pods 500")
+    browser.wait("500 pods", lambda: len(marks(browser)) == 90)
+    server.tell("loss 300 30")
+    browser.wait("the sign among 500", lambda: browser.count("#ring-box .loss") == 1)
+    check("pod-300 30 % by UDP" in browser.text("#verdict"), "the verdict names it among 500")
+    server.tell("pods 3")
+    browser.wait("3 pods", lambda: len(marks(browser)) == 3)
+
+
 def messages_move(browser, server):
     browser.run("""window.dotsSeen = 0;
         new MutationObserver((changes) => { window.dotsSeen += changes.filter((c) => c.addedNodes.length).length; })
@@ -245,7 +278,7 @@ def main():
             document.addEventListener('securitypolicyviolation', (e) => window.violations.push(e.violatedDirective));""")
         browser.open(f"http://{server.address}:{server.port}/")
         browser.wait("the page is live", lambda: "live from pod-1" in (browser.text("#connection") or ""))
-        for part in (drawn_in_order, states_are_seen, messages_move, trace_is_a_timeline, the_keyboard_is_enough):
+        for part in (drawn_in_order, states_are_seen, loss_is_seen, messages_move, trace_is_a_timeline, the_keyboard_is_enough):
             part(browser, server)
             print(part.__name__)
         log = browser.log("browser")

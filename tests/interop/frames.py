@@ -189,9 +189,12 @@ def read_pong(reader):
     return dict(token=reader.uint(), room_envelopes=reader.uint(), room_bytes=reader.uint())
 
 
+def unpacked(ext):
+    return msgpack.unpackb(ext, raw=False, unicode_errors="surrogateescape", strict_map_key=False)
+
+
 def takes_status(ext):
-    keys = msgpack.unpackb(ext, raw=False, unicode_errors="surrogateescape", strict_map_key=False)
-    return keys.get("status") is True
+    return unpacked(ext).get("status") is True
 
 
 def read_status(reader):

@@ -207,7 +207,8 @@ def status_bytes(fields, brief=False):
         return value_of(field)
 
     names = STATUS_FIELDS[:STATUS_BRIEF] if brief else STATUS_FIELDS
-    return pack([item(name) for name in names] + ([] if brief else [{}]))
+    ext = {"lanes": fields["lanes"]} if "lanes" in fields else {}
+    return pack([item(name) for name in names] + ([] if brief else [ext]))
 
 
 def statuses():
@@ -215,10 +216,10 @@ def statuses():
 
     def add(name, brief=False, **changes):
         fields = {**STATUS_ENTRY, **changes}
-        made.append(dict(name=name, section=9, brief=brief,
-                         fields={key: shown(key, fields[key])
-                                 for key in STATUS_FIELDS[:STATUS_BRIEF if brief else None]},
-                         bytes=compact(status_bytes(fields, brief))))
+        told = {key: shown(key, fields[key]) for key in STATUS_FIELDS[:STATUS_BRIEF if brief else None]}
+        if "lanes" in fields:
+            told["lanes"] = fields["lanes"]
+        made.append(dict(name=name, section=9, brief=brief, fields=told, bytes=compact(status_bytes(fields, brief))))
 
     add("whole")
     add("brief", brief=True)
@@ -229,6 +230,10 @@ def statuses():
     add("largest", boot=U64, version=U64, age_ms=U32, pod=Repeat("p", 253), uid=Repeat("u", 128),
         node=Repeat("n", 253), release=Repeat("r", 64), uptime_s=U32, view_size=U32, digest=U64, queue=U32, held=U32,
         round_trip_us=U32, handed_on=U32, retries=U32)
+    zmq, udp = [1, 120, 2, 180, 40, 65483], [1, 900, 200, 150, 30, 8972]
+    add("lanes", lanes=[zmq, udp])
+    add("lanes_zmq_alone", lanes=[zmq, []])
+    add("lanes_failed", lanes=[zmq, [2, 12, 12, 0, 0, 1200]])
     return made
 
 

@@ -32,8 +32,17 @@ def read_entry(reader):
                  round_trip_us=reader.uint(frames.U32), handed_on=reader.uint(frames.U32),
                  retries=reader.uint(frames.U32))
     frames.require(entry["pod"] != "", "no name")
-    reader.ext()
+    lanes = frames.unpacked(reader.ext()).get("lanes")
+    if are_lanes(lanes):
+        entry["lanes"] = lanes
     return entry
+
+
+def are_lanes(told):
+    """zmq's and udp's: nothing, or state, sent, lost, round_trip_us, jitter_us, path_mtu."""
+    return isinstance(told, list) and len(told) == 2 and all(
+        lane == [] or isinstance(lane, list) and len(lane) == 6 and all(type(one) is int for one in lane)
+        and 0 <= lane[0] <= 2 and all(0 <= one <= frames.U32 for one in lane[1:]) for lane in told)
 
 
 def read_statuses(told):
@@ -50,13 +59,16 @@ def read_statuses(told):
 def write_status(entry):
     """Brief when the entry has no more than that."""
     items = []
+    ext = {"lanes": entry["lanes"]} if "lanes" in entry else {}
     for name, field in entry.items():
+        if name == "lanes":
+            continue
         if name == "suspects":
             field = [frames.address_bytes(one) for one in field]
         elif name in ("address", "successor", "predecessor"):
             field = frames.address_bytes(field) if field else b""
         items.append(field)
-    return frames.packed(items if len(items) == BRIEF else [*items, {}])
+    return frames.packed(items if len(items) == BRIEF else [*items, ext])
 
 
 class Statuses:

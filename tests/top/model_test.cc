@@ -116,7 +116,7 @@ TEST_CASE("events of the log become sentences; what is not known is told as it i
   CHECK(news("novelty", R"({"ts":"2026-01-02T03:04:05.6Z","seq":4,"size":2,"what":"x"})").text ==
         "novelty size=2 what=x");
   const std::size_t count = model.news().size();
-  for (const char* often : {"seeded", "safe", "completed", "alive"}) {
+  for (const char* often : {"seeded", "safe", "completed", "alive", "lane_measured"}) {
     CHECK(model.take(often, "{}", at({})));
   }
   CHECK(model.news().size() == count);

@@ -1,5 +1,7 @@
 // What the page knows, fed by the stream alone: a snapshot starts it anew, events change it.
 
+import { lossOf, percent } from './lanes.js';
+
 const kMessagesKept = 100;
 const kNewsKept = 60;
 const kSamples = 300;  // seconds
@@ -166,12 +168,13 @@ export class Model {
   troubles() {
     const { ring } = this;
     const pods = ring.view.map((address) => this.peer(address));
-    const named = (some) => some.slice(0, 3).map((pod) => this.nameOf(pod.address)).join(', ')
-      + (some.length > 3 ? ` and ${some.length - 3} more` : '');
+    const some = (texts) => texts.slice(0, 3).join(', ') + (texts.length > 3 ? ` and ${texts.length - 3} more` : '');
+    const named = (which) => some(which.map((pod) => this.nameOf(pod.address)));
     const troubles = [];
+    const lossy = [];
     for (const state of ['suspected', 'leaving', 'stale', 'connecting']) {
-      const some = pods.filter((pod) => pod.state === state);
-      if (some.length) troubles.push(`${some.length} ${state}: ${named(some)}`);
+      const such = pods.filter((pod) => pod.state === state);
+      if (such.length) troubles.push(`${such.length} ${state}: ${named(such)}`);
     }
     const silent = pods.filter((pod) => pod.state === 'listed' || (pod.state === 'up' && !pod.status));
     if (silent.length) troubles.push(`of ${silent.length} nothing is heard: ${named(silent)}`);
@@ -179,6 +182,11 @@ export class Model {
       .filter(({ pod, next }) => pod.state === 'up' && next.state === 'up' && pod.status && pod.status.details);
     const astray = up.filter(({ pod, next }) => this.targetOf(pod) !== next.address).map(({ pod }) => pod);
     if (astray.length) troubles.push(`${astray.length} not handing to the next: ${named(astray)}`);
+    for (const { pod } of up) {
+      const loss = lossOf(pod);
+      if (loss) lossy.push(`${this.nameOf(pod.address)} ${percent(loss.part)} by ${loss.name}`);
+    }
+    if (lossy.length) troubles.push(`${lossy.length} ${lossy.length > 1 ? 'links lose' : 'link loses'} packets: ${some(lossy)}`);
     const apart = up.map(({ pod }) => pod).filter((pod) => pod.status.digest !== ring.digest);
     if (apart.length) troubles.push(`${apart.length} with another view: ${named(apart)}`);
     return troubles;

@@ -2,13 +2,14 @@
 // its own; beyond that neighbours share one, which shows the worst state among them.
 
 import { element, milliseconds, showFacts, span, svg } from './dom.js';
-import { laneFacts } from './lanes.js';
+import { laneTables, lossOf, percent } from './lanes.js';
 import { drawState, kStates, worstOf } from './states.js';
 import { sentAgain } from './tables.js';
 
 const kLabelled = 16;   // beside the mark
 const kRadial = 60;     // turned, outside the mark
 const kSingle = 120;
+const kHeightMax = 600;
 const kShared = 90;     // marks of a ring that is larger
 // Pixels that a letter takes at most, on average, at the sizes of page.css.
 const kNameWidth = 8.2;
@@ -17,7 +18,8 @@ const kSmallWidth = 6.8;
 
 export const kLinks = [
   ['', 'hands to the next'], ['own', 'the link of the pod that serves this page'],
-  ['again', 'something was sent again in the last minute'], ['past', 'passes over somebody'],
+  ['again', 'something was sent again in the last minute'], ['lossy', 'loses more than 2 % of its packets'],
+  ['past', 'passes over somebody'],
 ];
 
 export class RingDrawing {
@@ -42,7 +44,7 @@ export class RingDrawing {
     const { ring } = model;
     const pods = ring.view.map((address) => model.peer(address));
     const key = JSON.stringify([ring.successor, ring.predecessor,
-      pods.map((pod) => [pod.address, pod.state, pod.pod, pod.node, model.targetOf(pod), isSentAgain(pod)])]);
+      pods.map((pod) => [pod.address, pod.state, pod.pod, pod.node, model.targetOf(pod), isSentAgain(pod), lossOf(pod)])]);
     if (key !== this.key || force) {
       this.key = key;
       this.draw(pods);
@@ -54,14 +56,15 @@ export class RingDrawing {
   draw(pods) {
     const count = pods.length;
     const width = Math.max(280, this.box.clientWidth || 600);
-    const height = Math.min(width, 620);
     // Room beside and above the circle for names.
     const beside = count <= kLabelled ? Math.min(150, width * 0.26)
       : count <= kRadial ? Math.min(112, width * 0.24) : 62;
     this.labelRoom = beside;
+    const above = count <= kLabelled ? 54 : beside;
+    this.radius = Math.max(50, Math.min(width / 2 - beside, kHeightMax / 2 - above));
+    const height = 2 * (this.radius + above);
     this.middleX = width / 2;
     this.middleY = height / 2;
-    this.radius = Math.max(50, Math.min(width / 2 - beside, height / 2 - (count <= kLabelled ? 54 : beside)));
     const hadFocus = this.box.contains(document.activeElement);
     this.groups = this.group(pods);
     this.focused = Math.min(this.focused, this.groups.length - 1);
@@ -119,8 +122,9 @@ export class RingDrawing {
     if (group.members.length === 1) {
       const [pod] = group.members;
       const by = pod.suspected_by.map((one) => this.model.nameOf(one)).join(' and ');
-      return [pod.pod, pod.address, pod.node, pod.self ? 'this pod' : '', pod.state + (by ? ` by ${by}` : '')]
-        .filter(Boolean).join(', ');
+      const loss = lossOf(pod);
+      return [pod.pod, pod.address, pod.node, pod.self ? 'this pod' : '', pod.state + (by ? ` by ${by}` : ''),
+        loss ? `its link loses ${percent(loss.part)} by ${loss.name}` : ''].filter(Boolean).join(', ');
     }
     const { members } = group;
     return `${members.length} pods, ${members[0].address} to ${members[members.length - 1].address}, `
@@ -165,15 +169,47 @@ export class RingDrawing {
       const [x2, y2] = this.place(this.angle(to));
       const past = to !== (from + 1) % pods.length;
       const line = past ? this.around(from, to, pods.length) : `A${this.radius} ${this.radius} 0 0 1 ${x2} ${y2}`;
-      const kinds = ['link', pod.self ? 'own' : '', isSentAgain(pod) ? 'again' : '', past ? 'past' : ''];
+      const loss = lossOf(pod);
+      const kinds = ['link', pod.self ? 'own' : '', isSentAgain(pod) ? 'again' : '', loss ? 'lossy' : '', past ? 'past' : ''];
       picture.append(svg('path', { d: `M${x1} ${y1}${line}`, class: kinds.filter(Boolean).join(' ') },
-        svg('title', {}, `${this.model.nameOf(pod.address)} hands to ${this.model.nameOf(target)}`)));
+        svg('title', {}, `${this.model.nameOf(pod.address)} hands to ${this.model.nameOf(target)}${loss
+          ? ` and loses ${percent(loss.part)} by ${loss.name}` : ''}`)));
+    });
+    this.drawLosses(picture, pods);
+  }
+
+  // Where a link loses much, a sign inside the circle, with the share where there is room for it.
+  drawLosses(picture, pods) {
+    pods.forEach((pod, index) => {
+      const loss = lossOf(pod);
+      if (!loss) return;
+      const [x, y] = this.signPlace(pods, index);
+      const sign = svg('g', { class: 'loss', transform: `translate(${x} ${y})`, 'aria-hidden': 'true' },
+        svg('path', { d: 'M0 -9L9 7H-9Z' }), svg('text', { y: 5, 'text-anchor': 'middle' }, '!'));
+      if (pods.length <= kRadial) {
+        const [dx, dy] = [-Math.cos(this.angle(index + 0.5)), -Math.sin(this.angle(index + 0.5))];
+        sign.append(svg('text', { x: dx * 26, y: dy * 18 + 4, 'text-anchor': 'middle', class: 'share' },
+          percent(loss.part)));
+      }
+      picture.append(sign);
     });
   }
 
+  // Inside the middle of the link.
+  signPlace(pods, from) {
+    const to = pods.findIndex((pod) => pod.address === this.model.targetOf(pods[from]));
+    const steps = (to - from + pods.length) % pods.length;
+    if (to < 0 || steps < 2) return this.place(this.angle(from + 0.5), this.radius - 17);
+    const ends = [this.place(this.angle(from)), this.place(this.angle(to)), this.bend(from, steps, pods.length)];
+    return [0, 1].map((axis) => (ends[0][axis] + ends[1][axis]) / 4 + ends[2][axis] / 2);
+  }
+
+  bend(from, steps, count) {
+    return this.place(this.angle(from + steps / 2), this.radius * (steps > count / 2 ? 0.3 : 0.72));
+  }
+
   around(from, to, count) {
-    const steps = (to - from + count) % count;
-    const [x, y] = this.place(this.angle(from + steps / 2), this.radius * (steps > count / 2 ? 0.3 : 0.72));
+    const [x, y] = this.bend(from, (to - from + count) % count, count);
     const [x2, y2] = this.place(this.angle(to));
     return `Q${x} ${y} ${x2} ${y2}`;
   }
@@ -241,8 +277,9 @@ export class RingDrawing {
       return;
     }
     const facts = element('dl', undefined, 'facts');
-    showFacts(facts, factsOf(this.model.peer(address), this.model));
-    this.details.replaceChildren(heading, facts);
+    const pod = this.model.peer(address);
+    showFacts(facts, factsOf(pod, this.model));
+    this.details.replaceChildren(heading, facts, ...laneTables(pod, this.model));
   }
 }
 
@@ -263,7 +300,6 @@ function factsOf(pod, model) {
   if (pod.round_trip_us != null) facts.push(['round trip from here', milliseconds(pod.round_trip_us)]);
   if (pod.heard_ms_ago != null) facts.push(['heard', `${pod.heard_ms_ago} ms ago`]);
   if (pod.outgoing) facts.push(['in flight', pod.in_flight], ['not safe yet', pod.unsafe]);
-  facts.push(...laneFacts(pod));
   return facts;
 }
 

@@ -1,6 +1,7 @@
 // The tables: all peers, the latest messages, what happened.
 
 import { byId, element, milliseconds, share, span } from './dom.js';
+import { percent } from './lanes.js';
 
 const kShown = 50;
 const kStateClass = { up: 'good', suspected: 'bad', leaving: 'warn', connecting: 'warn', stale: 'warn' };
@@ -30,14 +31,18 @@ function toldCells(pod, model) {
   const cells = [element('td', target ? model.nameOf(target) : '')];
   const figures = status && status.details ? [
     status.round_trip_us == null ? '' : milliseconds(status.round_trip_us), status.handed_on, sentAgain(status),
-    status.queue, status.held, `${span(model.figuresAgeOf(status) / 1000)} ago`]
-    : ['', '', '', '', '', status ? `${span(model.ageOf(status) / 1000)} ago` : 'never'];
+    lost(status), status.queue, status.held, `${span(model.figuresAgeOf(status) / 1000)} ago`]
+    : ['', '', '', '', '', '', status ? `${span(model.ageOf(status) / 1000)} ago` : 'never'];
   cells.push(...figures.map((text) => element('td', text, 'number')));
   return cells;
 }
 
 // Hand-overs of the last minute that went out again, and their share.
 export const sentAgain = ({ retries, handed_on: handedOn }) => share(retries, handedOn);
+
+// What each lane to the next pod lost of what it sent in the last minute.
+const lost = (status) => [['zmq_to', 'ZeroMQ'], ['udp_to', 'UDP']].filter(([key]) => status[key]?.sent)
+  .map(([key, name]) => `${name} ${percent(status[key].lost / status[key].sent)}`).join(', ');
 
 // `open`: shows the trace of an id.
 export function showMessages(model, open) {
@@ -108,6 +113,10 @@ function listed(addresses) {
 const kBad = { link_down: true, shed: true, lag: true, hello_refused: true, leaving: true };
 
 export function showNews(model) {
+  if (!model.news.length) {
+    byId('news').replaceChildren(element('li', 'nothing since this page connected', 'note'));
+    return;
+  }
   byId('news').replaceChildren(...model.news.map(({ type, line }) => {
     const bad = kBad[type] || line.state === 'down' || line.suspected || line.outcome === 'unknown'
       || line.open === false;
