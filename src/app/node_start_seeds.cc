@@ -5,8 +5,6 @@
 #include <string>
 #include <utility>
 
-#include "net/zmq_gate.h"
-
 namespace podring {
 namespace {
 
@@ -14,7 +12,6 @@ SeedClientOptions client_options(const Config& config) {
   SeedClientOptions options;
   options.ring = config.ring;
   options.name = config.name;
-  options.zap_domain = ZmqGate::kOutgoing;
   return options;
 }
 

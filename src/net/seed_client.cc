@@ -4,6 +4,7 @@
 #include <atomic>
 #include <utility>
 
+#include "net/zmq_gate.h"
 #include "net/zmq_tools.h"
 
 namespace podring {
@@ -53,7 +54,9 @@ void SeedClient::start(TimePoint now, Address peer, std::uint16_t port) {
 
 void SeedClient::open() {
   dealer_ = zmq::socket_t{context_, zmq::socket_type::dealer};
-  if (!options_.zap_domain.empty()) dealer_.set(zmq::sockopt::zap_domain, options_.zap_domain);
+  // With a ZAP domain libzmq refuses what looks like ZMTP 1 or 2; else it takes whatever a stranger
+  // sends for messages. Without a handler in the context everybody is let through.
+  dealer_.set(zmq::sockopt::zap_domain, ZmqGate::kOutgoing);
   dealer_.set(zmq::sockopt::linger, 0);
   dealer_.set(zmq::sockopt::immediate, true);
   dealer_.set(zmq::sockopt::reconnect_ivl, -1);  // a broken connection is the owner's to know of

@@ -23,7 +23,6 @@ namespace podring {
 struct SeedClientOptions {
   std::string ring = "podring";  ///< the peer refuses a client of another ring
   std::string name = "client";   ///< 1..253 bytes; the peer shows it in `/ring`
-  std::string zap_domain = {};  ///< needed where the context has a ZAP handler (ZmqGate::kOutgoing)
   Duration answer_timeout = std::chrono::seconds{2};  ///< from start() until hello is answered
   Duration ping_every = std::chrono::milliseconds{500};
   Duration silent_after = std::chrono::seconds{3};  ///< without any frame the peer counts as gone

@@ -240,6 +240,8 @@ class WithFailures(unittest.TestCase):
                 with connection:
                     connection.recv(65536)
                     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello")
+                    while connection.recv(65536):  # it is the client that goes
+                        pass
 
             thread = threading.Thread(target=serve)
             thread.start()
