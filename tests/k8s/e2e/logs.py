@@ -204,7 +204,8 @@ class NodeLogs:
         """All lines so far, as `kubectl logs --prefix` prints them."""
         with open(path, "wb") as out:
             for node in self.keepers:
-                packed = self.cluster.on_node(node, f"tar cf - -C {KEEP} {self.cluster.namespace}", timeout=300)
+                # 1: a log grew meanwhile; as much of it is there as there was at first.
+                packed = self.cluster.on_node(node, f"tar cf - -C {KEEP} {self.cluster.namespace} || [ $? = 1 ]", timeout=300)
                 with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
                     files = [member for member in archive if member.isfile() and not member.name.endswith("/.on")]
                     # Rotated parts of one log: in the order of their first lines.
@@ -217,7 +218,7 @@ class NodeLogs:
 def write_lines(out, pod, data):
     """From the container runtime's format (time stream F|P text) to the one of `kubectl logs --prefix`."""
     prefix, begun = f"[pod/{pod}/podring] ".encode(), b""
-    for line in data.split(b"\n"):
+    for line in data[:data.rfind(b"\n") + 1].split(b"\n"):  # the last one may be half there
         parts = line.split(b" ", 3)
         if len(parts) < 4:
             continue

@@ -5,7 +5,7 @@ import sys
 import tempfile
 import time
 
-from . import checks_change, checks_failure, checks_normal, checks_rings
+from . import checks_change, checks_failure, checks_lanes, checks_normal, checks_rings
 from .cluster import Cluster, Trouble
 from support.arguments import Parser
 from support.report import Report
@@ -15,10 +15,11 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 CHECKS = [  # the cheap and gentle ones first
     ("placement", checks_normal.placement), ("start-up-seeds", checks_normal.start_up_seeds), ("order", checks_normal.order),
     ("ingress", checks_normal.ingress), ("events", checks_normal.events), ("clients", checks_normal.clients),
-    ("idle", checks_normal.idle), ("second-run", checks_change.second_run), ("two-rings", checks_rings.two_rings),
+    ("idle", checks_normal.idle), ("lanes", checks_lanes.frames_by_datagram), ("second-run", checks_change.second_run), ("two-rings", checks_rings.two_rings),
     ("rolling-restart", checks_change.rolling_restart), ("rolling-update", checks_change.rolling_update),
     ("settings", checks_change.settings), ("service-links", checks_change.service_links), ("scale", checks_change.scale),
     ("drain", checks_change.drain), ("protocol-update", checks_change.protocol_update),
+    ("lanes-blocked", checks_lanes.datagrams_blocked), ("lanes-policy", checks_lanes.policy_without_udp), ("ring-key", checks_lanes.ring_key),
     ("reroute", checks_failure.reroute), ("pods-deleted", checks_failure.pods_deleted),
     ("processes-killed", checks_failure.processes_killed), ("name-service", checks_failure.name_service),
     ("node-killed-3", checks_failure.node_killed_3), ("node-killed-8", checks_failure.node_killed_8),
