@@ -117,13 +117,17 @@ void Process::read(Stream& stream, int copy) {
   }
   ::close(stream.fd);
   if (copy >= 0) ::close(copy);
+  const std::lock_guard lock{mutex_};
+  stream.at_end = true;
   news_.notify_all();
 }
 
 void Process::signal(int number) const { ::kill(pid_, number); }
 
 std::optional<int> Process::wait(std::chrono::milliseconds at_most) {
-  (void)eventually([this] { return !running(); }, at_most);
+  if (!eventually([this] { return !running(); }, at_most)) return std::nullopt;
+  std::unique_lock lock{mutex_};  // its last words may be in the pipes still
+  (void)news_.wait_for(lock, 10s, [this] { return out_.at_end && err_.at_end; });
   return ended_;
 }
 

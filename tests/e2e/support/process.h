@@ -59,6 +59,7 @@ class Process {
     int fd = -1;
     std::vector<std::string> lines;
     std::string rest;
+    bool at_end = false;
     std::thread reader;
   };
   void read(Stream& stream, int copy);
