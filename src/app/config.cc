@@ -48,9 +48,21 @@ class CommandLine {
         "--help\n"
         "podring top [flags] shows the ring in the terminal: podring top --help\n"
         "Each flag --a-b can be given as the variable PODRING_A_B too; the flag wins.\n"
-        "Without --service and --peers a peer is alone. Example, two peers on one machine:\n"
+        "Without --service and --peers a peer is alone.\n"
+        "\nExit codes:\n"
+        "  0    ended by SIGTERM or SIGINT: what it held was handed on, or is named in the log\n"
+        "       (held_at_exit) when the grace time or a second signal ended it; or it has printed\n"
+        "       what was asked for\n"
+        "  1    it could not start, as when a port is taken, or go on; the last line says why\n"
+        "  2    the command line or a variable is wrong; each mistake has a line\n"
+        "\nExamples:\n"
+        "  podring --service ring.default.svc.cluster.local   in a pod, with a headless service\n"
         "  podring --address 127.0.0.1 --peers 127.0.0.1,127.0.0.2 &\n"
-        "  podring --address 127.0.0.2 --peers 127.0.0.1,127.0.0.2\n");
+        "  podring --address 127.0.0.2 --peers 127.0.0.1,127.0.0.2 --log-format text\n"
+        "                                                     two peers on one machine\n"
+        "  PODRING_HOPS=20 podring --print-config             what would hold, and why\n"
+        "  podring doctor --service ring.default.svc.cluster.local\n"
+        "  inject --wait completed \"hello\"                    a message, and its trace\n");
     app_.set_help_flag("-h,--help", "this text")->group(kInformation);
     app_.add_flag("-V,--version", version_, "version, revision and protocol")->group(kInformation);
     app_.add_flag("--print-config", print_, "each value and where it came from")

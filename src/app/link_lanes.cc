@@ -96,7 +96,7 @@ void NeighbourLanes::take(Lane& lane, std::uint32_t over, Address peer,
 }
 
 LaneTotals NeighbourLanes::totals(const Lane& lane) {
-  if (!lane.reading) return {false, lane.over, {}, lane.total.sent, lane.total.lost};
+  if (!lane.reading) return {false, lane.over, {}, {}, lane.total.sent, lane.total.lost};
   const LaneReading& reading = *lane.reading;
   using State = LaneStatus::State;
   LaneStatus now;
@@ -106,7 +106,7 @@ LaneTotals NeighbourLanes::totals(const Lane& lane) {
   now.round_trip = reading.round_trip;
   now.jitter = reading.jitter;
   now.path_mtu = static_cast<std::uint32_t>(std::min<std::uint64_t>(reading.path_mtu, UINT32_MAX));
-  return {true, lane.over, now, lane.total.sent, lane.total.lost};
+  return {true, lane.over, lane.peer, now, lane.total.sent, lane.total.lost};
 }
 
 std::vector<observe::LaneMetrics> NeighbourLanes::metrics() const {

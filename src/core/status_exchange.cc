@@ -79,7 +79,7 @@ PeerStatus StatusExchange::own(Now now, const Peer& peer) {
   told.handed_on = in_32(counts.handed_on - before.handed_on);
   told.retries = in_32(counts.retries - before.retries);
   for (std::size_t i = 0; i < kLanes; ++i) {
-    if (!lanes_[i].there) continue;
+    if (!lanes_[i].there || lanes_[i].peer != status.successor) continue;
     LaneStatus& lane = (i == 0 ? told.lanes.zmq : told.lanes.udp).emplace(lanes_[i].now);
     lane.sent = in_32(counts.sent[i] - before.sent[i]);
     lane.lost = in_32(counts.lost[i] - before.lost[i]);

@@ -27,6 +27,7 @@ struct StatusCounters {
 struct LaneTotals {
   bool there = false;
   std::uint32_t over = 0;  ///< which link; counts of another one are not comparable
+  Address peer{};          ///< at its other end; not told when the successor is another one by now
   LaneStatus now;          ///< without counts
   std::uint64_t sent = 0;
   std::uint64_t lost = 0;

@@ -331,6 +331,9 @@ TEST_CASE("what prints and ends: help, version, print-config", "[config]") {
   for (const auto& flag : podring::config_flags()) {
     CHECK(help.print->find("--" + flag.name + " " + flag.value) != std::string::npos);
   }
+  for (const char* part : {"\nExit codes:\n  0 ", "\n  1 ", "\n  2 ", "\nExamples:\n"}) {
+    CHECK(help.print->find(part) != std::string::npos);
+  }
   const auto version = load({"--version"});
   REQUIRE(version.print);
   CHECK(version.print->starts_with("podring 0."));

@@ -134,6 +134,7 @@ TEST_CASE("a peer tells what the lanes of its present link lost in the last minu
   LaneTotals udp;
   udp.there = true;
   udp.over = 1;
+  udp.peer = pair.peer(1).self().address;
   udp.now.path_mtu = 1'472;
   udp.sent = 1'000;
   udp.lost = 500;
@@ -146,6 +147,10 @@ TEST_CASE("a peer tells what the lanes of its present link lost in the last minu
   CHECK(lossy.udp->sent == 100);
   CHECK(lossy.udp->lost == 35);
   CHECK(lossy.udp->path_mtu == 1'472);
+  SECTION("what was measured of the way to another one is not told of the successor") {
+    udp.peer = Address::v4(0x0a000009U);
+    CHECK_FALSE(tell(udp).udp);
+  }
   SECTION("a minute later it is over") {
     for (int step = 0; step < 12; ++step) (void)tell(udp);
     CHECK(tell(udp).udp->lost == 0);

@@ -104,6 +104,13 @@ class Browser:
     def resize(self, width, height):
         self.cdp("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
 
+    def prefer(self, scheme):
+        self.cdp("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+
+    def figures(self):
+        """Of the page since it was opened, by name: seconds of work (TaskDuration), bytes (JSHeapUsedSize)."""
+        return {one["name"]: one["value"] for one in self.cdp("Performance.getMetrics")["metrics"]}
+
     def log(self, kind):
         """What came since the last call."""
         return self.call("POST", f"{self.session}/se/log", {"type": kind})

@@ -90,6 +90,10 @@ def seen_from_the_far_side(ring, browser):
     """Pod 5 is killed, then paused; the page is that of pod 10, which has no link to it."""
     browser.open(ring.url(9))
     wait_until_whole(browser, "ten pods, all of them heard of")
+    for message in ("good morning", "a longer way"):
+        browser.type("#seed [name=message]", message)
+        browser.click("#seed button")
+        browser.wait("it is safe", lambda: "safe: " in browser.text("#answer"))
     browser.screenshot("ring-10-live")
     is_shown_in_time(ring, browser, victim=4, fault=ring.kill, mend=ring.start)
     is_shown_in_time(ring, browser, victim=4, fault=ring.pause, mend=ring.go_on)
@@ -100,13 +104,17 @@ def a_late_page_says_how_long(ring, browser):
     ring.pause(4)
     browser.wait("it is suspected for some seconds", lambda: any(
         peer["pod"] == "pod-5" and (peer["suspected_for_ms"] or 0) > 4000 for peer in ring.seen_by(9)["peers"]))
+    browser.prefer("dark")
     browser.open(ring.url(9))
     told = r"pod-5 is suspected by pod-\d.*, \d+ s before this page connected"
     browser.wait("the page that comes late says so", lambda: re.search(told, browser.text("#news") or ""),
                  instead=lambda: browser.text("#news"))
     check(browser.text("#verdict") == "\u26a0 1 suspected: pod-5", "what was lost on the way to it is no loss of the link past "
           f"it: {browser.text('#verdict')}")
-    browser.screenshot("suspected-before")
+    browser.click(f'.pod[data-address="{ring.addresses[4]}"] .name')
+    browser.wait("its age", lambda: "suspected by" in browser.text("#pod"))
+    check(browser.count("#ring-box .loss") == 0, "and no link has a sign of loss")
+    browser.screenshot("ring-10-late")
 
 
 def is_shown_in_time(ring, browser, victim, fault, mend):

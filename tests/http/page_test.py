@@ -228,7 +228,7 @@ def narrow_and_dark(browser, server):
     browser.cdp("Emulation.clearDeviceMetricsOverride")
     server.tell("pods 10")
     for scheme in ("light", "dark"):
-        browser.cdp("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+        browser.prefer(scheme)
         ink, paper = browser.run("""
             const style = getComputedStyle(document.body);
             return [style.color, style.backgroundColor].map((c) => c.match(/\\d+/g).slice(0, 3).reduce((a, b) => a + Number(b), 0));""")
@@ -236,6 +236,31 @@ def narrow_and_dark(browser, server):
         check(abs(ink - paper) > 400, f"{scheme}: too little contrast")
         browser.screenshot(scheme)
     browser.cdp("Emulation.setEmulatedMedia", features=[])
+
+
+def five_hundred_are_usable(browser, server):
+    """Opened, told of changes, and with the table of all pods: what it costs is printed, and is no hindrance."""
+    server.tell("pods 500")
+    browser.cdp("Performance.enable")
+    begun = time.monotonic()
+    browser.open(f"http://{server.address}:{server.port}/")
+    browser.wait("500 pods", lambda: len(marks(browser)) == 90)
+    opened = time.monotonic() - begun
+    size = browser.run("return fetch('ring').then((reply) => reply.text()).then((text) => text.length)")
+    work = {}
+    for table in ("closed", "open"):
+        before = browser.figures()["TaskDuration"]
+        for state in 5 * ["suspected", "up"]:
+            server.tell(f"state 300 {state}")
+            browser.wait(state, lambda: bool([one for one in marks(browser) if "suspected" in one["state"]])
+                         == (state == "suspected"))
+        work[table] = (browser.figures()["TaskDuration"] - before) / 10
+        browser.click("#peers-part summary")
+    print(f"500 pods: drawn {opened:.2f} s after the page was asked for; one telling of the ring {size / 1024:.0f} KiB; work for a change "
+          f"{1000 * work['closed']:.0f} ms, with the table open {1000 * work['open']:.0f} ms; heap "
+          f"{browser.figures()['JSHeapUsedSize'] / 2**20:.1f} MiB", flush=True)
+    check(max(work.values()) < 1, "a change of 500 pods takes less than a second of work")
+    server.tell("pods 10")
 
 
 def only_its_own_origin(browser, server):
@@ -283,7 +308,7 @@ def main():
             print(part.__name__)
         log = browser.log("browser")
         check(not log, f"the console is empty: {log}")
-        for part in (the_form_seeds, narrow_and_dark, only_its_own_origin, lost_and_regained):
+        for part in (the_form_seeds, narrow_and_dark, five_hundred_are_usable, only_its_own_origin, lost_and_regained):
             part(browser, server)
             print(part.__name__)
     return 0

@@ -182,7 +182,7 @@ export class Model {
       .filter(({ pod, next }) => pod.state === 'up' && next.state === 'up' && pod.status && pod.status.details);
     const astray = up.filter(({ pod, next }) => this.targetOf(pod) !== next.address).map(({ pod }) => pod);
     if (astray.length) troubles.push(`${astray.length} not handing to the next: ${named(astray)}`);
-    for (const { pod } of up) {
+    for (const pod of pods) {
       const loss = lossOf(pod);
       if (loss) lossy.push(`${this.nameOf(pod.address)} ${percent(loss.part)} by ${loss.name}`);
     }
