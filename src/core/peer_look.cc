@@ -35,7 +35,8 @@ Status Peer::State::status() const {
   for (const auto& [address, known] : health) {
     const bool linked = std::any_of(links.begin(), links.end(),
                                     [to = address](const auto& link) { return link->to == to; });
-    if (linked || !ring.contains(address)) continue;
+    // Who is only remembered as having been suspected is not dialled, and needs no link.
+    if (linked || !ring.contains(address) || !(known.suspected || known.leaving)) continue;
     LinkStatus told;
     told.address = address;
     told.suspected = known.suspected;

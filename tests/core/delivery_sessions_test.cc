@@ -135,3 +135,19 @@ TEST_CASE("old_link_is_suspected_after_dns_dropped_its_peer", "[delivery][sessio
   CHECK(story.ends_with_detours(id) == 1);
   CHECK(story.wrong() == "");
 }
+
+TEST_CASE("who was suspected once and needs no link is not told as one that connects",
+          "[delivery][sessions]") {
+  Story story{{.hosts = "ABCD"}};
+  story.crash('C');
+  story.crash('D');
+  const auto at_b = [&] { return story.net.status(story.at('B')).links; };
+  REQUIRE(story.until([&] { return story.successor('B') == "A"; }));
+  story.start('C', "ABCD");
+  story.start('D', "ABCD");
+  REQUIRE(story.until([&] { return story.successor('B') == "C" && story.successor('C') == "D"; }));
+  story.run(30s);  // the link from B to D has been idle for long
+  REQUIRE(at_b().size() == 1);
+  CHECK(at_b().front().successor);
+  CHECK(at_b().front().up);
+}
