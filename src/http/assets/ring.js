@@ -298,7 +298,7 @@ function factsOf(pod, model) {
   }
   facts.push(...toldFacts(pod, model));
   if (pod.round_trip_us != null) facts.push(['round trip from here', milliseconds(pod.round_trip_us)]);
-  if (pod.heard_ms_ago != null) facts.push(['heard', `${pod.heard_ms_ago} ms ago`]);
+  if (pod.heard_ms_ago != null) facts.push(['heard', pod.heard_ms_ago < 10000 ? `${pod.heard_ms_ago} ms ago` : `${span(pod.heard_ms_ago / 1000)} ago`]);
   if (pod.outgoing) facts.push(['in flight', pod.in_flight], ['not safe yet', pod.unsafe]);
   return facts;
 }
