@@ -35,6 +35,7 @@ zmq::socket_t connect(zmq::context_t& context) {
   zmq::socket_t socket{context, zmq::socket_type::dealer};
   socket.set(zmq::sockopt::linger, 0);
   socket.set(zmq::sockopt::reconnect_ivl, -1);
+  socket.set(zmq::sockopt::sndhwm, 0);  // what is counted there must not be dropped here
   socket.connect("tcp://" + podring::e2e::address(1) + ":5570");
   return socket;
 }
