@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <thread>
@@ -38,6 +39,7 @@ using namespace podring::bench;  // NOLINT(google-build-using-namespace)
 using e2e::TestRing;
 
 constexpr std::size_t kPeers = 3;
+constexpr const char* kSealed = "sealed";  // udp with a ring key
 constexpr auto kFormedWithin = 20s;
 constexpr auto kFullWithin = 20s;
 constexpr std::size_t kUnderWayMax = 2 * 1024 * 1024;  // bytes of messages
@@ -121,8 +123,18 @@ class PodringRing {
 
  private:
   static std::vector<std::string> flags(int copies, const std::string& lanes) {
-    return {"--copies", std::to_string(copies), "--lanes", lanes,    "--log-hops",
-            "false",    "--seed-on-start",      "0",       "--ring", "podring"};
+    std::vector<std::string> flags{"--copies",        std::to_string(copies),
+                                   "--lanes",         lanes == kSealed ? "udp" : lanes,
+                                   "--log-hops",      "false",
+                                   "--seed-on-start", "0",
+                                   "--ring",          "podring"};
+    if (lanes == kSealed) flags.insert(flags.end(), {"--ring-key-file", key_file()});
+    return flags;
+  }
+  static std::string key_file() {
+    std::string path = e2e::scratch_folder() + "/ring-key";
+    std::ofstream{path} << std::string(64, 'a') << '\n';
+    return path;
   }
   DevNull null_;
   TestRing ring_;
@@ -341,8 +353,8 @@ int main(int argc, char** argv) {
   app.add_option("--copies", options.copies, "what podring is run with, one after the other")
       ->check(CLI::Range(1, 3))
       ->delimiter(',');
-  app.add_option("--lanes", options.lanes, "the same: zmq, udp")
-      ->check(CLI::IsMember({"zmq", "udp"}))
+  app.add_option("--lanes", options.lanes, "the same: zmq, udp, sealed (udp with a ring key)")
+      ->check(CLI::IsMember({"zmq", "udp", kSealed}))
       ->delimiter(',');
   app.add_option("--in-flight", options.in_flight, "messages going round at a time")
       ->check(CLI::Range(1, 1500));
