@@ -228,13 +228,14 @@ class VerifyLogs(unittest.TestCase):
         def on_terminal(environment):
             outer, inner = pty.openpty()
             subprocess.run([BIN / "verify-logs", *self.logs], stdout=inner, stdin=subprocess.DEVNULL, check=True,
-                           env={**{k: v for k, v in os.environ.items() if k != "NO_COLOR"}, **environment})
+                           env={**{k: v for k, v in os.environ.items() if k != "NO_COLOR"}, "TERM": "xterm", **environment})
             os.close(inner)
             text = os.read(outer, 65536)
             os.close(outer)
             return b"\x1b[" in text
         self.assertTrue(on_terminal({}))
         self.assertFalse(on_terminal({"NO_COLOR": "1"}))
+        self.assertFalse(on_terminal({"TERM": "dumb"}))
         self.assertNotIn("\x1b", verify(*self.logs).stdout)
         self.assertIn("\x1b", verify("--color", "always", *self.logs).stdout)
 
