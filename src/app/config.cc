@@ -171,8 +171,15 @@ std::map<std::string, std::string> derive_defaults(const GivenByFlag& given, con
   return made_of;
 }
 
+/// As far as `host` tells: it has neither loopback nor link-local addresses.
+bool host_has(const Host& host, Address address) {
+  if (address.is_unspecified() || address.is_loopback() || is_link_local(address)) return true;
+  return std::any_of(host.addresses.begin(), host.addresses.end(),
+                     [&](const HostAddress& own) { return own.address == address; });
+}
+
 /// What no single value shows: values that contradict each other.
-void check_together(const Config& config, std::vector<std::string>& errors,
+void check_together(const Config& config, const Host& host, std::vector<std::string>& errors,
                     std::vector<std::string>& warnings) {
   if (!config.service.empty() && !config.peers.empty()) {
     errors.push_back("--service and --peers are both given; peers are found by one of them");
@@ -214,6 +221,12 @@ void check_together(const Config& config, std::vector<std::string>& errors,
                        address + "; a ring has addresses of one kind");
       break;
     }
+  }
+  if (!host_has(host, config.address)) {
+    warnings.push_back("no interface of this host has the --address " + to_string(config.address) +
+                       ": unless something forwards it here, no peer reaches this one; the host "
+                       "has " +
+                       (host.addresses.empty() ? "loopback ones alone" : list_of(host.addresses)));
   }
   if (config.service.empty() && config.peers.empty()) {
     warnings.push_back("neither --service nor --peers is given: this peer stays alone");
@@ -289,7 +302,7 @@ LoadedConfig load_config(const std::vector<std::string>& arguments,
   // noise.
   if (loaded.errors.empty()) {
     loaded.errors = std::move(host_errors);
-    check_together(loaded.config, loaded.errors, loaded.warnings);
+    check_together(loaded.config, host, loaded.errors, loaded.warnings);
   }
 
   for (const Flag& flag : config_flags()) {

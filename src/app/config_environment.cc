@@ -134,6 +134,14 @@ EnvironmentValues select_variables(const std::vector<std::string>& environment,
   return values;
 }
 
+std::string list_of(const std::vector<HostAddress>& addresses) {
+  std::vector<std::string> names;
+  for (const HostAddress& one : addresses) {
+    names.push_back(to_string(one.address) + " (" + one.interface + ")");
+  }
+  return join(names);
+}
+
 std::string choose_address(const Host& host, Config& config, std::string& made_of) {
   std::vector<HostAddress> candidates;
   for (const bool v4 : {true, false}) {
@@ -158,13 +166,9 @@ std::string choose_address(const Host& host, Config& config, std::string& made_o
            "for a ring on this machine alone";
   }
   if (candidates.size() > 1) {
-    std::vector<std::string> names;
-    for (const HostAddress& candidate : candidates) {
-      names.push_back(to_string(candidate.address) + " (" + candidate.interface + ")");
-    }
     return "this host has several addresses; give the one that the other peers reach as "
            "--address: " +
-           join(names);
+           list_of(candidates);
   }
   config.address = candidates.front().address;
   made_of = "of " + candidates.front().interface;

@@ -23,6 +23,9 @@ using EnvironmentValues = std::map<std::string, std::string, std::less<>>;
 /// Sets `key` to the one that the file holds. Returns what is wrong with it, to go after "but ".
 [[nodiscard]] std::string read_ring_key(const std::string& file, std::optional<lane::RingKey>& key);
 
+/// "10.42.0.9 (eth0), fd00::9 (eth0)".
+[[nodiscard]] std::string list_of(const std::vector<HostAddress>& addresses);
+
 /// Sets config.address to the one address of the host that it can be, and `made_of` to what made it
 /// that one. Returns a sentence when there is none or more than one.
 ///

@@ -305,6 +305,22 @@ TEST_CASE("variables that Kubernetes sets beside a Service are skipped with a wa
   CHECK(says(loaded.warnings, {"PODRING_PORT,", "PODRING_HTTP_PORT", "enableServiceLinks: false"}));
 }
 
+TEST_CASE("an address that the host has not got warns and names those that it has", "[config]") {
+  const Words rest{"--service", "a.b", "--address"};
+  const auto warnings = [&](const std::string& given, const Host& host = one_address()) {
+    Words arguments = rest;
+    arguments.push_back(given);
+    return load(arguments, {}, host).warnings;
+  };
+  CHECK(warnings("10.42.0.9").empty());
+  CHECK(warnings("127.0.0.7").empty());  // loopback and link-local ones are not in the list
+  CHECK(warnings("169.254.1.1").empty());
+  CHECK(warnings("fe80::1").empty());
+  REQUIRE(warnings("10.42.0.8").size() == 1);
+  CHECK(says(warnings("10.42.0.8"), {"--address 10.42.0.8", "the host has 10.42.0.9 (eth0)"}));
+  CHECK(says(warnings("10.42.0.8", {"host-1", "uid-1", {}}), {"the host has loopback ones alone"}));
+}
+
 TEST_CASE("an unknown variable warns, and an empty one counts as not set", "[config]") {
   const auto loaded =
       load({"--peers", "10.42.0.9"}, {"PODRING_HOP=3", "PODRING_SERVICE=", "PODRING_HOPS=", "X=1"});
@@ -315,10 +331,12 @@ TEST_CASE("an unknown variable warns, and an empty one counts as not set", "[con
 }
 
 TEST_CASE("the variables of the manifests give the configuration of a pod", "[config]") {
-  const auto loaded = load(
-      {}, {"PODRING_NAME=podring-7c9f-abcde", "PODRING_UID=6b1f0c4e-0000-4000-8000-000000000000",
-           "PODRING_ADDRESS=10.42.1.7", "PODRING_NODE=k3d-agent-0",
-           "PODRING_SERVICE=podring-ring.podring.svc.cluster.local.", "PODRING_COPIES_ON=nodes"});
+  const auto loaded =
+      load({},
+           {"PODRING_NAME=podring-7c9f-abcde", "PODRING_UID=6b1f0c4e-0000-4000-8000-000000000000",
+            "PODRING_ADDRESS=10.42.1.7", "PODRING_NODE=k3d-agent-0",
+            "PODRING_SERVICE=podring-ring.podring.svc.cluster.local.", "PODRING_COPIES_ON=nodes"},
+           {"host-1", "uid-1", {{"eth0", address("10.42.1.7")}}});
   REQUIRE(loaded.errors.empty());
   CHECK(loaded.warnings.empty());
   CHECK(loaded.config.copies_on == podring::CopiesOn::nodes);
