@@ -434,7 +434,6 @@ def two_at_once(options, folder):
 
 
 SCENARIOS = {"kill": kill, "pause": pause, "cut-one-way": cut_one_way, "cut-both-ways": cut_both_ways, "cut-off": cut_off, "drop": drop,
-"udp-loss": udp_loss, "udp-doubled": udp_doubled, "udp-reordered": udp_reordered, "udp-mtu": udp_mtu,
+             "udp-loss": udp_loss, "udp-doubled": udp_doubled, "udp-reordered": udp_reordered, "udp-mtu": udp_mtu,
              "udp-blocked": udp_blocked, "ipv6": ipv6, "lane-figures": lane_figures, "eight": eight, "slow-dns": slow_dns, "no-dns": no_dns,
-             "rolling": rolling, "two-in-a-row": two_in_a_row,
-             "two-at-once": two_at_once}
+             "rolling": rolling, "two-in-a-row": two_in_a_row, "two-at-once": two_at_once}
