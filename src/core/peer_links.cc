@@ -61,18 +61,23 @@ void Peer::State::dial(Address to) {
   links.push_back(std::move(link));
 }
 
-void Peer::State::say_hello(Link& link) {
+/// What this peer says of itself, whether it greets or answers.
+HelloFrame Peer::State::own_hello(Address dialled) const {
   HelloFrame hello;
   hello.version_min = settings.version_min;
   hello.version_max = settings.version_max;
   hello.ring = settings.ring;
   hello.identity = self;
-  hello.dialled = link.to;
+  hello.dialled = dialled;
   hello.leaving = leaving;
   hello.room_envelopes = room_envelopes();
   hello.room_bytes = room_bytes();
   hello.takes_status = settings.takes_status;
-  send(link, write_frame({1, link.session}, hello));
+  return hello;
+}
+
+void Peer::State::say_hello(Link& link) {
+  send(link, write_frame({1, link.session}, own_hello(link.to)));
   link.hello_at = now.steady + kHelloAgainAfter;
 }
 

@@ -109,17 +109,8 @@ void Peer::State::on_hello(RouteId route, const AnyFrame& read) {
   session.last_heard = now.steady;
   session.leaving = hello.leaving;
   session.takes_status = hello.takes_status;
-  HelloFrame answer;
+  HelloFrame answer = own_hello(hello.dialled);
   answer.answer = true;
-  answer.version_min = settings.version_min;
-  answer.version_max = settings.version_max;
-  answer.ring = settings.ring;
-  answer.identity = self;
-  answer.dialled = hello.dialled;
-  answer.leaving = leaving;
-  answer.room_envelopes = room_envelopes();
-  answer.room_bytes = room_bytes();
-  answer.takes_status = settings.takes_status;
   told_room(session);
   send(session, write_frame(to, answer));
   if (hello.role == Role::peer) heard_of_peer(hello);

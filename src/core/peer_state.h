@@ -165,6 +165,7 @@ class Peer::State {
 
   // ---- peer_links.cc
   void dial(Address to);
+  [[nodiscard]] HelloFrame own_hello(Address dialled) const;
   void say_hello(Link& link);
   void on_hello_answer(Link& link, const HelloFrame& frame);
   void on_link_refused(Link& link, const RefuseFrame& frame);
