@@ -107,8 +107,9 @@ struct Settings {
   Duration silent_after = std::chrono::seconds{2};
   Duration hello_timeout = std::chrono::milliseconds{700};
   Duration probe_every = std::chrono::seconds{1};
-  Duration ack_every = std::chrono::microseconds{200};  ///< of a session, at most; zero: each turn
-  Duration memory_grace = std::chrono::seconds{10};     ///< remembered longer than its time left
+  /// Between two acks of a session that nobody waits for, at least; zero: one each turn.
+  Duration ack_every = std::chrono::milliseconds{1};
+  Duration memory_grace = std::chrono::seconds{10};  ///< remembered longer than its time left
   Duration drain_linger = std::chrono::seconds{5};
   bool report_visits = true;
   bool takes_status = true;  ///< false: as a release that has no `status` frames

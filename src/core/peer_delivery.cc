@@ -176,6 +176,9 @@ void Peer::State::accept(std::uint32_t index, std::uint64_t sequence, Address se
   held.sender = sender;
   if (index != kNone) {
     held.waiters.add({index, inbound[index].generation, sequence});
+    // Where it was seeded somebody may wait for its being safe; a fast lap overtakes the first ack.
+    const EnvelopeHead& head = held.envelope.head;
+    if (sender == head.origin && head.lap <= 1) inbound[index].ack_urgent = true;
     InSlot& slot = inbound[index].window.at(sequence);
     slot.known = true;
     slot.held = at;

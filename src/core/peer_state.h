@@ -114,7 +114,7 @@ class Peer::State {
     std::vector<std::uint64_t> dirty;
     std::uint64_t acks = 0;     ///< written
     TimePoint ack_at;           ///< no ack before, unless something makes it urgent
-    bool ack_urgent = false;    ///< its dialler has asked, or sends again
+    bool ack_urgent = false;    ///< its dialler has asked, sends again, or has seeded
     bool told_no_room = false;  ///< its dialler was last told that there is no room
   };
   struct SeedClient {

@@ -50,8 +50,9 @@ class Half {
     request.sender = kA;
     REQUIRE(peer.seed(now, request).error == SeedError::none);
   }
-  /// The other one hands over its envelopes `first` to `first + count - 1`, each for ten hops.
-  void relay(std::uint64_t first, std::size_t count) {
+  /// The other one hands over its envelopes `first` to `first + count - 1`, each for ten hops,
+  /// which were seeded there.
+  void relay(std::uint64_t first, std::size_t count, std::uint32_t lap = 2) {
     Bytes envelopes;
     for (std::uint64_t n = first; n < first + count; ++n) {
       EnvelopeHead head;
@@ -61,8 +62,8 @@ class Half {
       head.copies = copies_;
       head.time_left_ms = 60'000;
       append_envelope(envelopes, make_envelope(head, "text"),
-                      {.hop = 1,
-                       .lap = 0,
+                      {.hop = 1 + 2 * lap,
+                       .lap = lap,
                        .time_left_ms = 60'000,
                        .append_entry = true,
                        .pod = "b",
