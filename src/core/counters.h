@@ -5,7 +5,8 @@
 
 namespace podring {
 
-/// All since start. Every name is the metric's and the log's too (proto-docs/metrics.md).
+/// All since start. Every name is the metric's too (proto-docs/metrics.md). `shed` lines have words
+/// of their own (proto-docs/log-lines.md).
 struct Counters {
   std::uint64_t seeds_accepted = 0;
   std::uint64_t seeds_refused_full = 0;  ///< bubble rule or byte budget: `ring_full`

@@ -17,7 +17,7 @@ namespace podring {
 
 enum class LimitKind : std::uint8_t { hops = 0, laps = 1 };
 
-/// How an envelope ends. `refused` and `duplicate` are ends of a copy, never of an id.
+/// How an envelope ends; a copy that is dropped as a duplicate does not.
 enum class End : std::uint8_t { none = 0, completed = 1, expired = 2 };
 
 inline constexpr std::uint32_t kHopsMax = 10'000;

@@ -70,7 +70,7 @@ struct LinkUp {
 struct LinkDown {
   Address peer;
   LinkDownReason reason = LinkDownReason::broken;
-  std::string detail;             ///< the refusal's words, or empty
+  std::string detail;             ///< the refusal's words, or what else is known; may be empty
   std::uint32_t handed_back = 0;  ///< envelopes to be handed over again
 };
 struct SuccessorChanged {

@@ -45,8 +45,8 @@ class StatusTable {
   void set_own(TimePoint now, PeerStatus status);
   /// What neighbour `from` told. False: not well formed, nothing was taken.
   [[nodiscard]] bool take(TimePoint now, BootId from, ByteView bytes);
-  /// Forgets peers without news that are not in `view` (ascending), and neighbours not in
-  /// `neighbours`.
+  /// Forgets peers without news that are not in `view` (ascending), and neighbours that next_for()
+  /// was not asked about for a `round`.
   void forget(TimePoint now, std::span<const Address> view);
 
   /// What is to be told next to the neighbour of this session; empty: nothing now.

@@ -7,10 +7,10 @@
 //   ... poll logger.want_write_fd() for POLLOUT, wake at logger.next_deadline(), then flush() again
 //
 // What is shed: `received` and debug lines, when the backlog is full. They take no `seq`, are
-// counted, and a `dropped_lines` line tells of them. All others wait. When the output is closed for
-// good (its reader is gone) nobody can be told any more: that is said once on standard error, lines
-// are counted as lost, and tickets count as written, so that a pod without a log reader does not
-// clog the ring.
+// counted, and a `dropped_lines` line tells of them. All others wait; beyond `backlog_bytes_max`
+// those without a ticket are counted as lost. When the output is closed for good (its reader is
+// gone) nobody can be told any more: that is said once on standard error, lines are counted as
+// lost, and tickets count as written, so that a pod without a log reader does not clog the ring.
 #pragma once
 
 #include <chrono>
@@ -42,7 +42,7 @@ struct LogSettings {
 struct LogCounters {
   std::uint64_t lines = 0;          ///< taken for output
   std::uint64_t lines_dropped = 0;  ///< `received` and debug lines shed at the bound
-  std::uint64_t lines_lost = 0;     ///< the output was closed
+  std::uint64_t lines_lost = 0;     ///< the output was closed, or too much waited for it
   std::uint64_t bytes = 0;          ///< written
   std::uint64_t backlog_bytes = 0;  ///< present
 };

@@ -352,7 +352,8 @@ void add_log(Families& out, const MetricsSnapshot& snapshot) {
   out.counter("podring_log_lines_dropped_total",
               "received and debug lines dropped because standard output took nothing.",
               snapshot.log.lines_dropped);
-  out.counter("podring_log_lines_lost_total", "Log lines lost because standard output was closed.",
+  out.counter("podring_log_lines_lost_total",
+              "Log lines lost because standard output was closed, or 64 MiB waited for it.",
               snapshot.log.lines_lost);
   out.counter("podring_log_written_bytes_total", "Bytes written to standard output.",
               snapshot.log.bytes);

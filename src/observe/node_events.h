@@ -61,7 +61,7 @@ struct FrontEndShed {
 struct LoopLagged {  ///< the loop turned later than it should have
   Duration late{};
 };
-struct TransportTrouble {  ///< a socket call failed in a way that is not a peer's fault
+struct TransportTrouble {  ///< dropped or turned away at the sockets, or could not be opened
   std::string what;
   std::string detail;
 };
