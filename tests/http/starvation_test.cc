@@ -38,7 +38,7 @@ TEST_CASE("300 half-sent requests: the admin port answers at once, the front rec
           "[http][starvation]") {
   FakeBackend backend;
   FrontEndOptions options = test_options();
-  options.request_timeout = 2s;
+  options.request_timeout = 5s;  // a slow build takes 2 s to open 300 connections
   FrontEnd front_end{options, backend};
   front_end.start();
   std::vector<std::unique_ptr<RawClient>> clients;
@@ -52,7 +52,7 @@ TEST_CASE("300 half-sent requests: the admin port answers at once, the front rec
     CHECK(get(front_end.admin_port(), path).status == 200);
     CHECK(Clock::now() - asked < 500ms);
   }
-  CHECK(Clock::now() - start < 2s);  // while they hold every thread of the front
+  CHECK(Clock::now() - start < 5s);  // while they hold every thread of the front
   const std::string metrics = get(front_end.admin_port(), "/metrics").body;
   CHECK(sample(metrics, "podring_http_threads_busy{server=\"front\"}") == 32);
   CHECK(sample(metrics, "podring_http_connections_queued{server=\"front\"}") == 64);
@@ -66,7 +66,7 @@ TEST_CASE("300 half-sent requests: the admin port answers at once, the front rec
     refused += text.find(" 503 ") != std::string::npos ? 1 : 0;
     timed_out += text.find(" 408 ") != std::string::npos ? 1 : 0;
   }
-  CHECK(Clock::now() - start < 6s);
+  CHECK(Clock::now() - start < 12s);
   CHECK(timed_out == 96);
   CHECK(refused == 204);
   CHECK(get(front_end.port(), "/ring").status == 200);
