@@ -60,7 +60,10 @@ void SeedTicket::safe(EnvelopeId id) {
     return;
   }
   safe_[*index] = true;
-  if (++safe_count_ == safe_.size()) {
+  if (ends_[*index].end == End::none) {
+    ++settled_count_;
+  }
+  if (settled_count_ == safe_.size()) {
     changed_.notify_all();
   }
 }
@@ -91,8 +94,7 @@ void SeedTicket::end(EnvelopeId id, SeedEnd end) {
   kept = std::move(end);
   ++ended_count_;
   if (!safe_[*index]) {
-    safe_[*index] = true;
-    ++safe_count_;
+    ++settled_count_;
   }
   changed_.notify_all();
 }
@@ -142,6 +144,17 @@ std::vector<SeedEnd> SeedTicket::ends() const {
   return ends_;
 }
 
+std::vector<EnvelopeId> SeedTicket::unsafe() const {
+  const std::lock_guard lock{mutex_};
+  std::vector<EnvelopeId> ids;
+  for (std::size_t i = 0; i < safe_.size(); ++i) {
+    if (!safe_[i] && ends_[i].end != End::completed) {
+      ids.push_back({first_.boot, first_.counter + i});
+    }
+  }
+  return ids;
+}
+
 std::optional<std::pair<SeedRefusal, std::string>> SeedTicket::refusal() const {
   const std::lock_guard lock{mutex_};
   if (phase_ != Phase::refused) {
@@ -163,7 +176,7 @@ bool SeedTicket::reached(SeedStage stage) const {
     case SeedStage::accepted:
       return true;
     case SeedStage::safe:
-      return safe_count_ == safe_.size();
+      return settled_count_ == safe_.size();
     case SeedStage::completed:
       return ended_count_ == ends_.size();
   }

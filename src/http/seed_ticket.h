@@ -30,7 +30,8 @@ struct SeedEnd {
 
 class SeedTicket {
  public:
-  /// How a wait came out. `reached` holds for expired ids too: nothing more will come.
+  /// How a wait came out. `reached` holds for expired ids too: nothing more will come. Whether they
+  /// were safe before is for unsafe() to say.
   enum class Outcome : std::uint8_t { reached, refused, timed_out, stopped };
 
   // Called by the loop. Calls out of order or for indices beyond the count are ignored.
@@ -48,6 +49,8 @@ class SeedTicket {
                              const std::function<bool()>& stop);
   [[nodiscard]] std::vector<EnvelopeId> ids() const;  ///< empty until accepted
   [[nodiscard]] std::vector<SeedEnd> ends() const;    ///< one per id; End::none while it runs
+  [[nodiscard]] std::vector<EnvelopeId> unsafe()
+      const;  ///< not confirmed as safe, and not completed
   [[nodiscard]] std::optional<std::pair<SeedRefusal, std::string>> refusal() const;
   [[nodiscard]] std::size_t bytes() const;  ///< rough memory, for the key table's bound
 
@@ -62,7 +65,7 @@ class SeedTicket {
   EnvelopeId first_;
   std::vector<bool> safe_;
   std::vector<SeedEnd> ends_;
-  std::size_t safe_count_ = 0;  // safe or ended
+  std::size_t settled_count_ = 0;  // safe or ended
   std::size_t ended_count_ = 0;
   std::size_t bytes_ = sizeof(SeedTicket);
   std::pair<SeedRefusal, std::string> refusal_;

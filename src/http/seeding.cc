@@ -156,6 +156,14 @@ Reply Seeding::answer(const SeedBody& body, const Posted& posted) {
                                 " ms; the ring goes on with it. GET /messages/{id} tells more",
                             ticket.ids());
   }
+  if (const auto unsafe = ticket.unsafe(); body.wait == SeedStage::safe && !unsafe.empty()) {
+    return error_with_ids(
+        504, "expired",
+        std::to_string(unsafe.size()) + " of " + std::to_string(ticket.ids().size()) +
+            " expired before another pod held a copy, the first of them " +
+            to_string(unsafe.front()) + "; GET /ring shows whom this pod can hand to",
+        ticket.ids());
+  }
   Reply reply;
   reply.status = body.wait == SeedStage::completed ? 200 : 202;
   const auto ids = ticket.ids();

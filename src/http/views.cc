@@ -178,7 +178,7 @@ void write_ring(JsonText& json, const RingView& ring) {
 void write_message(JsonText& json, const MessageView& message) {
   json.open_object();
   json.field("id", to_string(message.id)).field("state", state_of(message));
-  json.field("safe", message.safe || message.ended != End::none);
+  json.field("safe", message.safe || message.ended == End::completed);
   json.field("message", message.message);
   if (message.message_bytes > message.message.size()) {
     json.field("message_bytes", message.message_bytes);

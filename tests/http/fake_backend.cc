@@ -126,8 +126,8 @@ void FakeBackend::tell(SeedTicket& ticket, Fate fate, std::uint32_t count) {
   ticket.accept(first, count);
   for (std::uint32_t i = 0; i < count && fate != Fate::accepted; ++i) {
     const EnvelopeId id{first.boot, first.counter + i};
-    ticket.safe(id);
-    if (fate == Fate::completed || fate == Fate::expired) {
+    if (fate != Fate::expired_unsafe) ticket.safe(id);
+    if (fate == Fate::completed || fate == Fate::expired || fate == Fate::expired_unsafe) {
       ticket.end(id, {fate == Fate::completed ? End::completed : End::expired,
                       {{"pod-1", WallTime{1'000}}, {"pod-2", WallTime{2'000}}},
                       0});

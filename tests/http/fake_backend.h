@@ -17,12 +17,13 @@ namespace podring::http {
 class FakeBackend : public Backend {
  public:
   enum class Fate : std::uint8_t {
-    completed,  ///< accepted, safe, completed with a trace
-    expired,    ///< accepted, safe, expired
-    safe,       ///< accepted, safe
-    accepted,   ///< accepted and no more
-    kept,       ///< nothing: in `kept()` for the test
-    begun,      ///< begin() and no more
+    completed,       ///< accepted, safe, completed with a trace
+    expired,         ///< accepted, safe, expired
+    expired_unsafe,  ///< accepted, expired
+    safe,            ///< accepted, safe
+    accepted,        ///< accepted and no more
+    kept,            ///< nothing: in `kept()` for the test
+    begun,           ///< begin() and no more
     ring_full,
     leaving,
     too_large,

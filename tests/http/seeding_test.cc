@@ -65,8 +65,14 @@ TEST_CASE("each stage that is waited for has its answer", "[http][seed]") {
   const Reply expired = bench.post(R"({"message":"a","wait":"completed"})");
   CHECK(expired.status == 200);
   CHECK_THAT(expired.body, contains(R"("end":"expired")"));
+  CHECK(bench.post(R"({"message":"a"})").status == 202);  // it was safe before
+  bench.backend.set_fate(Fate::expired_unsafe);
+  const Reply unsafe = bench.post(R"({"message":"a"})");
+  CHECK(unsafe.status == 504);
+  CHECK_THAT(unsafe.body, contains(R"("error":"expired","detail":"1 of 1 expired before)"));
+  CHECK_THAT(unsafe.body, contains(R"("ids":["0123456789abcdef-7"])"));
   const auto orders = bench.backend.orders();
-  REQUIRE(orders.size() == 4);
+  REQUIRE(orders.size() == 6);
   CHECK(orders[0].sender == Address::v4(0x0a2a0007));
   CHECK_FALSE(orders[1].receipt);
   CHECK(orders[1].count == 2);
@@ -254,10 +260,14 @@ TEST_CASE("a ticket takes only calls that fit its life", "[http][ticket]") {
   ticket.safe(id);
   const auto past = std::chrono::steady_clock::time_point{};
   CHECK(ticket.wait(SeedStage::safe, past, never) == SeedTicket::Outcome::timed_out);
-  ticket.end({BootId{1}, 6}, {End::expired, {{"pod", WallTime{1}}}, 0});  // ended counts as safe
+  CHECK(ticket.unsafe().size() == 1);
+  ticket.end({BootId{1}, 6}, {End::expired, {{"pod", WallTime{1}}}, 0});  // nothing more will come
   CHECK(ticket.wait(SeedStage::safe, past, never) == SeedTicket::Outcome::reached);
+  REQUIRE(ticket.unsafe().size() == 1);
+  CHECK(ticket.unsafe()[0].counter == 6);
   ticket.end({BootId{1}, 6}, {End::completed, {}, 7});
   CHECK(ticket.ends()[1].end == End::completed);  // on another branch
+  CHECK(ticket.unsafe().empty());
   ticket.end({BootId{1}, 6}, {End::expired, {}, 0});
   CHECK(ticket.ends()[1].end == End::completed);
   CHECK(ticket.wait(SeedStage::completed, past, never) == SeedTicket::Outcome::timed_out);

@@ -165,9 +165,10 @@ class HttpRun::Worker {
         if (run_.wait(std::clamp<Duration>(pause, kRetryMin, kRetryMax))) continue;
       }
       const bool maybe_taken = (sent && answer.status == 0) || !answer.id.empty();
-      told.fate = answer.status == 504 && !answer.id.empty() ? Fate::timed_out
-                  : maybe_taken                              ? Fate::unknown
-                                                             : Fate::refused;
+      told.fate = answer.status == 504 && !answer.id.empty()
+                      ? answer.error == "expired" ? Fate::expired : Fate::timed_out
+                  : maybe_taken ? Fate::unknown
+                                : Fate::refused;
       return run_.end(std::move(told), reason);
     }
   }
