@@ -11,8 +11,9 @@ struct Counters {
   std::uint64_t seeds_accepted = 0;
   std::uint64_t seeds_refused_full = 0;  ///< bubble rule or byte budget: `ring_full`
   std::uint64_t seeds_refused_leaving = 0;
-  std::uint64_t seeds_refused_bad = 0;  ///< a bound of the request was broken
-  std::uint64_t visits = 0;             ///< envelopes accepted here, hop 0 included
+  std::uint64_t seeds_refused_bad = 0;      ///< a bound of the request was broken
+  std::uint64_t seeds_refused_waiting = 0;  ///< requests: too many wait over ZeroMQ, `too_many`
+  std::uint64_t visits = 0;                 ///< envelopes accepted here, hop 0 included
   std::uint64_t hops_sent = 0;        ///< hand-overs put on a wire for the first time in a session
   std::uint64_t hops_resent = 0;      ///< the same sequence number again
   std::uint64_t detours = 0;          ///< handed over again in another session

@@ -99,7 +99,8 @@ struct Shed {
     transit_over_queue,
     ids_forgotten,
     session_evicted,
-    trace_trimmed
+    trace_trimmed,
+    seeds_waiting
   };
   What what = What::transit_full;
   std::uint64_t count =

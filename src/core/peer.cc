@@ -65,6 +65,7 @@ void Peer::State::tick() {
   tick_links();
   if (now.steady >= expire_at) {
     expire_queue();
+    forget_seed_clients();
     const std::size_t forgotten = memory.forget(now.steady);
     counters.forgotten_early += forgotten;
     if (forgotten > 0) shed(Shed::What::ids_forgotten, forgotten);
@@ -209,15 +210,18 @@ void Peer::on_link_frame(Now now, LinkId id, ByteView bytes) {
       return s.on_ack(*link, s.frame.ack);
     case FrameType::leaving:
       return s.on_peer_leaving(link->to, link->remote.boot);
-    case FrameType::pong:
+    case FrameType::pong: {
+      const bool had_room = link->has_room();
       link->room = s.frame.pong.room_envelopes;
       link->room_bytes = s.frame.pong.room_bytes;
+      s.use_room(*link, had_room);
       if (s.frame.pong.token == link->ping_token) {
         link->round_trip.sample(now.steady - link->ping_sent_at);
         link->ping_round_trip.sample(now.steady - link->ping_sent_at);
         link->ping_token = 0;
       }
       return;
+    }
     case FrameType::status:
       s.on_status(link->remote.boot);
       return;

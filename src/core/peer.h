@@ -156,6 +156,7 @@ struct InboundStatus {
   bool client = false;
   std::uint64_t session = 0;
   bool leaving = false;
+  bool up = false;  ///< heard of within the suspicion time
   Duration heard_ago{};
 };
 struct Status {

@@ -121,8 +121,13 @@ void Peer::State::told_room(Inbound& session) {
   none ? ++no_room_told : --no_room_told;
 }
 
+/// Room where there was none: what was turned away is sent again at once.
+void Peer::State::use_room(Link& link, bool had_room) {
+  if (!had_room && link.has_room() && link.unreceived > 0) link.resend_at = now.steady;
+}
+
 void Peer::State::on_ack(Link& link, const AckFrame& ack) {
-  const bool had_no_room = link.room == 0 || link.room_bytes == 0;
+  const bool had_room = link.has_room();
   // Overtaken by a newer one: what it says of room and of places further on may be past.
   const bool stale = ack.number < link.ack_number;
   if (!stale) {
@@ -179,13 +184,13 @@ void Peer::State::on_ack(Link& link, const AckFrame& ack) {
     link.resend_at = now.steady + rto(link, 0);
   }
   if (link.unreceived == 0) link.resend_at = TimePoint::max();
-  if (received_any && had_no_room && (link.room == 0 || link.room_bytes == 0)) {
+  if (received_any && !had_room && !link.has_room()) {
     // It takes without room what it holds a copy of. After a failure that is what came back here: a
     // ring whose peers are all full gets it off its queues before anything else can move.
     link.try_full_count = std::min(2 * link.try_full_count, kTryFullMax);
     (link.unreceived > 0 ? link.resend_at : link.try_full_at) = now.steady;
   }
-  if (had_no_room && link.room > 0 && link.unreceived > 0) link.resend_at = now.steady;
+  use_room(link, had_room);
   if (let_go_any) link.ask_expiries = 0;
   if (link.unsafe == 0) {
     link.ask_at = TimePoint::max();

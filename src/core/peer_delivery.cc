@@ -269,7 +269,7 @@ void Peer::State::on_end_logged(std::uint32_t index) {
   if (held.own_seed &&
       held.end == End::expired) {  // it never got as far as `safe`, so it is not confirmed
     held.own_seed = false;
-    tell_end(held.envelope, End::expired);
+    if (!head.receipt) tell_end(held.envelope, End::expired);  // else as it comes home, below
   }
   if (!head.receipt) {
     let_go(index, true);

@@ -12,7 +12,8 @@ constexpr auto kHelloAgainAfter = std::chrono::milliseconds{200};
 constexpr auto kIdleLinkKept = std::chrono::seconds{3};
 constexpr auto kInboundForgottenAfter = std::chrono::seconds{60};
 constexpr unsigned kDialWidthMax = 8;
-constexpr std::size_t kProbesMax = 8;
+constexpr std::size_t kProbesMax = 8;   // under way
+constexpr std::size_t kProbesNear = 4;  // of them for the nearest, whenever they are due
 constexpr auto kWidenedTogether = std::chrono::milliseconds{50};  // failures of one round
 
 /// How long a peer with so many strikes must answer before it is taken back.
@@ -193,6 +194,42 @@ void Peer::State::ping(Link& link, std::vector<SequenceRange> asks) {
   link.ping_at = now.steady + settings.ping_every;
 }
 
+/// Dials those who may be back, a few at a time: the nearest, who would be handed to first, and of
+/// the others who has waited the longest, so that many dead ones in front hide nobody.
+void Peer::State::probe() {
+  std::vector<std::pair<TimePoint, Address>> near;
+  std::vector<std::pair<TimePoint, Address>> far;
+  std::size_t candidates = 0;
+  std::size_t under_way = 0;
+  const auto look = [&](auto begin, auto end) {
+    for (auto entry = begin; entry != end; ++entry) {
+      const auto& [address, known] = *entry;
+      // A leaving one too: somebody new may sit there, who has no reason to dial this peer.
+      if (!known.suspected && !known.departed && !known.leaving) continue;
+      if (known.departed ? !std::binary_search(base.begin(), base.end(), address)
+                         : !ring.contains(address))
+        continue;
+      const bool is_near = candidates++ < kProbesNear;
+      if (const Link* link = link_to(address); link != nullptr) {
+        under_way += link->is_up() ? 0 : 1;
+      } else if (known.probe_at <= now.steady) {
+        (is_near ? near : far).emplace_back(known.probe_at, address);
+      }
+    }
+  };
+  const auto above = health.upper_bound(self.address);  // in ring order from here
+  look(above, health.end());
+  look(health.begin(), above);
+  std::sort(far.begin(), far.end());
+  near.insert(near.end(), far.begin(), far.end());
+  for (const auto& [due, address] : near) {
+    if (under_way == kProbesMax) break;
+    ++under_way;
+    health[address].probe_at = now.steady + settings.probe_every;
+    dial(address);
+  }
+}
+
 void Peer::State::tick_links() {
   std::vector<LinkId> ids;
   for (const auto& link : links) ids.push_back(link->id);
@@ -232,24 +269,7 @@ void Peer::State::tick_links() {
       hang_up(id);
     }
   }
-  std::size_t probing = 0;
-  const auto probe = [&](auto begin, auto end) {
-    for (auto entry = begin; entry != end && probing < kProbesMax; ++entry) {
-      auto& [address, known] = *entry;
-      // A leaving one too: somebody new may sit there, who has no reason to dial this peer.
-      if (!known.suspected && !known.departed && !known.leaving) continue;
-      if (known.departed ? !std::binary_search(base.begin(), base.end(), address)
-                         : !ring.contains(address))
-        continue;
-      ++probing;
-      if (known.probe_at > now.steady || link_to(address) != nullptr) continue;
-      known.probe_at = now.steady + settings.probe_every;
-      dial(address);
-    }
-  };
-  const auto above = health.upper_bound(self.address);  // in ring order from here
-  probe(above, health.end());
-  probe(health.begin(), above);
+  probe();
   std::vector<Address> dropped;
   for (const Address& address : kept) {
     if (!has_live_link(address)) dropped.push_back(address);

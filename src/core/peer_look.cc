@@ -45,8 +45,10 @@ Status Peer::State::status() const {
   }
   for (const Inbound& session : inbound) {
     if (!session.used) continue;
+    const Duration heard_ago = now.steady - session.last_heard;
     status.inbound.push_back({session.route, session.remote, session.role == Role::client,
-                              session.session, session.leaving, now.steady - session.last_heard});
+                              session.session, session.leaving, heard_ago < settings.silent_after,
+                              heard_ago});
   }
   status.queue_used = queue_used;
   status.queue_used_bytes = queue_used_bytes;

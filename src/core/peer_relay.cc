@@ -194,7 +194,7 @@ void Peer::State::resend_range(Link& link, std::uint64_t first, std::uint64_t en
       continue;
     }
     if (bytes > 0 && bytes + slot.bytes > most) break;
-    if (link.room == 0 && tried == link.try_full_count) break;
+    if (!link.has_room() && tried == link.try_full_count) break;
     if (count > 0 && batch.size() + slot.bytes + kRelayBytes > frame_max(link)) flush_run();
     if (count == 0) run = sequence;
     const Held& held = custody[slot.held];

@@ -89,7 +89,11 @@ void Peer::State::on_seed_frame(std::uint32_t index, const SeedFrame& read) {
   const auto refused = [&](RefuseCode code, const std::string& reason) {
     refuse(session.route, header(session), code, reason, read.request);
   };
-  if (read.wait != Stage::accepted && seed_clients.size() + read.count > kSeedClientsMax) {
+  // A leaving peer confirms only what is safe.
+  const Stage wait = leaving && read.wait == Stage::accepted ? Stage::safe : read.wait;
+  if (wait != Stage::accepted && seed_clients.size() + read.count > kSeedClientsMax) {
+    ++counters.seeds_refused_waiting;
+    shed(Shed::What::seeds_waiting, read.count);
     return refused(RefuseCode::too_many,
                    "too many seeds wait to be safe or completed; try again later");
   }
@@ -104,11 +108,11 @@ void Peer::State::on_seed_frame(std::uint32_t index, const SeedFrame& read) {
   request.receipt = read.wait == Stage::completed;
   request.sender = session.remote.address;
   const std::uint64_t first = next_counter;
-  // A leaving peer confirms only what is safe.
-  const Stage wait = leaving && read.wait == Stage::accepted ? Stage::safe : read.wait;
+  const TimePoint until = now.steady + request.ttl.value_or(settings.ttl) + settings.receipt_ttl +
+                          settings.memory_grace;
   if (wait != Stage::accepted) {
     for (std::uint64_t i = 0; i < std::min(read.count, kSeedCountMax); ++i) {
-      seed_clients[first + i] = {index, session.generation, read.request, wait};
+      seed_clients[first + i] = {index, session.generation, read.request, wait, until};
     }
   }
   const SeedResult result = seed(request);
@@ -130,6 +134,15 @@ void Peer::State::on_seed_frame(std::uint32_t index, const SeedFrame& read) {
   send(session,
        write_frame(header(session),
                    SeededFrame{read.request, Stage::accepted, result.first, read.count, 0, {}}));
+}
+
+/// A receipt may pass its origin by, and a client may go: what nothing can be told of any more.
+void Peer::State::forget_seed_clients() {
+  std::erase_if(seed_clients, [this](const auto& entry) {
+    const SeedClient& client = entry.second;
+    const Inbound& session = inbound[client.session];
+    return !session.used || session.generation != client.generation || now.steady >= client.until;
+  });
 }
 
 void Peer::State::tell_seed_client(EnvelopeId id, Stage stage, SeededFrame seeded) {

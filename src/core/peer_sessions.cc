@@ -37,7 +37,6 @@ void Peer::State::on_hello(RouteId route, const AnyFrame& read) {
   const auto refused = [&](RefuseCode code, const std::string& reason) {
     ++counters.hellos_refused;
     refuse(route, to, code, reason);
-    if (code == RefuseCode::too_many) return;
     if (!hello_refused_said || now.steady - hello_refused_at >= std::chrono::seconds{1}) {
       hello_refused_said = true;
       hello_refused_at = now.steady;

@@ -77,6 +77,7 @@ class Peer::State {
     TimePoint up_since;
     TimePoint idle_since;
     [[nodiscard]] bool is_up() const { return state == State::up; }
+    [[nodiscard]] bool has_room() const { return room > 0 && room_bytes > 0; }
   };
   /// What is known of an address in the view beyond its being there. Absent: nothing bad.
   struct Health {
@@ -122,6 +123,7 @@ class Peer::State {
     std::uint32_t generation = 0;
     std::uint64_t request = 0;
     Stage wait = Stage::accepted;
+    TimePoint until;  ///< nothing more can be told of it then
   };
   /// What goes on once its line is written.
   struct PendingLog {
@@ -148,6 +150,7 @@ class Peer::State {
   [[nodiscard]] SeedResult seed(const SeedRequest& request);
   void on_seed_frame(std::uint32_t session, const SeedFrame& frame);
   void tell_seed_client(EnvelopeId id, Stage stage, SeededFrame seeded);
+  void forget_seed_clients();
 
   // ---- peer_look.cc
   [[nodiscard]] Status status() const;
@@ -173,6 +176,7 @@ class Peer::State {
   void restart_session(Link& link);
   void hang_up(LinkId id);
   void tick_links();
+  void probe();
   void ping(Link& link, std::vector<SequenceRange> asks);
   [[nodiscard]] Link* link_by_id(LinkId id);
   [[nodiscard]] Link* link_to(Address address);
@@ -228,6 +232,7 @@ class Peer::State {
   void update_word(std::uint32_t index);
   void set_word(const Waiter& waiter, Word word, std::uint8_t place_count, std::uint64_t place);
   void say(std::uint32_t session, std::uint64_t sequence, InSlot& slot);
+  void use_room(Link& link, bool had_room);
   void take_places(Held& held, const Link& link, const AckRange& range, bool stale);
   void told_room(Inbound& session);
   void write_acks();

@@ -54,6 +54,11 @@ void Peer::State::rebuild_view() {
     const auto found = health.find(address);
     return found != health.end() && found->second.departed;
   });
+  std::erase_if(health, [this](const auto& entry) {
+    const auto& [address, known] = entry;
+    return known.departed && !std::binary_search(base.begin(), base.end(), address) &&
+           link_to(address) == nullptr;
+  });
   Ring next{self.address, members};
   if (next == ring) return;
   ViewChanged change;

@@ -136,6 +136,8 @@ inline std::string_view word_of(Shed::What what) {
       return "session_evicted";
     case Shed::What::trace_trimmed:
       return "trace_trimmed";
+    case Shed::What::seeds_waiting:
+      return "seeds_waiting";
   }
   return "transit_full";
 }

@@ -71,6 +71,8 @@ constexpr CoreCounter kCoreCounters[] = {
      "Seeds refused because this peer was leaving."},
     {"podring_seeds_refused_bad_total", &Counters::seeds_refused_bad,
      "Seeds refused because they broke a bound."},
+    {"podring_seeds_refused_waiting_total", &Counters::seeds_refused_waiting,
+     "Seeds of ZeroMQ clients refused because too many wait to be safe or completed (too_many)."},
     {"podring_visits_total", &Counters::visits, "Envelopes accepted here, hop 0 included."},
     {"podring_hops_sent_total", &Counters::hops_sent,
      "Hand-overs put on a wire for the first time in a session."},
@@ -161,7 +163,7 @@ void add_links(Families& out, const MetricsSnapshot& snapshot) {
   constexpr std::string_view kUp =
       "1 while the link to the successor, or from the predecessor, is up.";
   out.gauge("podring_link_up", kUp, std::uint64_t{successor != nullptr && successor->up}, to);
-  out.gauge("podring_link_up", kUp, std::uint64_t{predecessor != nullptr}, from);
+  out.gauge("podring_link_up", kUp, std::uint64_t{predecessor != nullptr && predecessor->up}, from);
 
   out.family("podring_link_round_trip_seconds",
              "Smoothed round trip to the successor; the predecessor measures its own.",

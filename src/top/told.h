@@ -23,7 +23,7 @@ struct Figures {
   std::string successor;  ///< address; empty: nobody
   std::optional<Duration> round_trip;
   std::uint64_t handed_on = 0;  ///< in the last minute
-  std::uint64_t retries = 0;    ///< of them, sent again
+  std::uint64_t retries = 0;    ///< sent again, and detours
 };
 
 /// Packets of one lane of a link: TCP segments or datagrams.

@@ -148,3 +148,18 @@ TEST_CASE("receipt_passes_a_suspected_origin", "[delivery][receipts]") {
   CHECK(story.completed(id) == 1);
   CHECK(story.wrong() == "");
 }
+
+TEST_CASE("what_expires_where_it_was_seeded_is_told_once", "[delivery][ends]") {
+  const bool receipt = GENERATE(false, true);
+  Story story{{.hosts = ""}};
+  story.start('A', "AB");  // B is not there
+  SeedRequest request;
+  request.hops = 3;
+  request.ttl = 300ms;
+  request.receipt = receipt;
+  const EnvelopeId id = story.seed('A', request);
+  story.run(3s);
+  CHECK(story.expired(id) == 1);
+  CHECK(story.receipts(id) == 1);
+  CHECK_FALSE(story.safe(id));
+}

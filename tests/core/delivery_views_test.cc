@@ -75,3 +75,14 @@ TEST_CASE("half_of_the_view_lost_needs_two_answers", "[delivery][views]") {
   }
   CHECK(story.wrong() == "");
 }
+
+TEST_CASE("many_dead_ones_in_front_hide_nobody_who_comes_back", "[delivery][views]") {
+  constexpr std::string_view kView = "ABCDEFGHIJKL";
+  Story story{{.hosts = ""}};
+  for (const char letter : {'A', 'L'}) story.start(letter, kView);
+  REQUIRE(story.until([&] { return story.successor('A') == "L"; }));
+  story.run(15s);
+  story.start('K', kView);  // behind nine that are dead; nobody but A has a reason to dial it
+  CHECK(story.until([&] { return story.successor('A') == "K"; }, 10s));
+  CHECK(story.wrong() == "");
+}

@@ -43,6 +43,7 @@ MetricsSnapshot full_snapshot() {
   status.links.push_back(bad);
   InboundStatus inbound;
   inbound.identity = {"pod-c", "", "", status.view[2], BootId{3}};
+  inbound.up = true;
   inbound.heard_ago = 20ms;
   status.inbound.push_back(inbound);
   status.queue_used = 17;
@@ -189,6 +190,14 @@ TEST_CASE("what is not known is absent, and its family is still told", "[metrics
   CHECK_FALSE(found.samples.contains("podring_dns_answer_age_seconds"));
   CHECK_FALSE(found.samples.contains("podring_view_settling_seconds"));
   CHECK(found.samples.at("podring_link_up{link=\"successor\"}") == 0);
+}
+
+TEST_CASE("a predecessor that is silent has no link that is up", "[metrics]") {
+  constexpr const char* kUp = "podring_link_up{link=\"predecessor\"}";
+  MetricsSnapshot snapshot = full_snapshot();
+  REQUIRE(exposed(metrics_text(snapshot)).samples.at(kUp) == 1);
+  snapshot.status.inbound.front().up = false;
+  CHECK(exposed(metrics_text(snapshot)).samples.at(kUp) == 0);
 }
 
 TEST_CASE("promtool is content with names, help and types", "[metrics]") {

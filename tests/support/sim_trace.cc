@@ -81,8 +81,9 @@ void SimNet::trace_event(Pid pid, const Event& event) {
   } else if (const auto* refused = std::get_if<HelloRefused>(&event)) {
     say(who + " refuses hello of " + refused->identity.pod + ": " + refused->reason);
   } else if (const auto* shed = std::get_if<Shed>(&event)) {
-    static constexpr const char* kWhat[] = {"transit_full", "transit_over_queue", "ids_forgotten",
-                                            "session_evicted", "trace_trimmed"};
+    static constexpr const char* kWhat[] = {"transit_full",  "transit_over_queue",
+                                            "ids_forgotten", "session_evicted",
+                                            "trace_trimmed", "seeds_waiting"};
     say(who + " shed " + kWhat[static_cast<int>(shed->what)] + " " + number(shed->count));
   }
 }
