@@ -52,6 +52,25 @@ void remove_without_gap(LogLines& lines, LogLines::iterator line) {
   }
 }
 
+/// Gives a line this number, and says what it had.
+std::string numbered(std::string line, std::uint64_t seq) {
+  const std::size_t begin = line.find("\"seq\":") + 6;
+  line.replace(begin, line.find(',', begin) - begin, std::to_string(seq));
+  return line;
+}
+
+/// Puts a line in, and numbers it and the ones behind it.
+void insert(LogLines& lines, std::size_t at, const std::string& line) {
+  lines.insert(lines.begin() + static_cast<std::ptrdiff_t>(at), line);
+  for (std::size_t i = at; i < lines.size(); ++i) lines[i] = numbered(lines[i], i);
+}
+
+/// The value of a string field.
+std::string field(const std::string& line, const std::string& name) {
+  const std::size_t begin = line.find("\"" + name + "\":\"") + name.size() + 4;
+  return line.substr(begin, line.find('"', begin) - begin);
+}
+
 constexpr const char* kReceived = "\"event\":\"received\"";
 constexpr const char* kCompleted = "\"event\":\"completed\"";
 
@@ -445,4 +464,110 @@ TEST_CASE("a counterexample shows the id's way", "[verify]") {
   CHECK(has(checked.text, "hop  lap  time"));
   CHECK(has(checked.text, "    > received"));
   CHECK(has(checked.text, "completed"));
+}
+
+TEST_CASE("a log that was read before the others is no wrong one", "[verify]") {
+  auto logs = real_logs();
+  SECTION("its pod has seeded since") {
+    logs[0].erase(line_with(logs[0], {"\"event\":\"seeded\""}), logs[0].end());
+    const Checked checked = check_logs(logs);
+    INFO(checked.text);
+    CHECK(checked.code == 2);
+    CHECK(checked.count("seed_wrong") == 0);
+  }
+  SECTION("its pod has called another one down since") {
+    // p1 hands to p3: p2 has no line of it, and p1's own line of that is behind the end.
+    const auto seeded = line_with(logs[0], {"\"event\":\"seeded\""});
+    const auto first = line_with(logs[0], {kReceived, "\"hop\":0,"});
+    REQUIRE(seeded < first);
+    logs[0].erase(first + 1, logs[0].end());
+    std::string visit = *line_with(logs[1], {kReceived, "\"hop\":1,"});
+    replace(visit, "\"pod\":\"" + field(visit, "pod"), "\"pod\":\"" + field(logs[2][0], "pod"));
+    replace(visit, field(visit, "boot"), field(logs[2][0], "boot"));
+    const auto stopped = logs[2].size() - 1;
+    LogLines third(logs[2].begin(), line_with(logs[2], {kReceived}));
+    third.push_back(numbered(visit, third.size()));
+    REQUIRE(stopped > third.size());
+    const Checked checked = check_logs({logs[0], third});
+    INFO(checked.text);
+    CHECK(checked.count("order_wrong") == 0);
+    CHECK(checked.count("order_unproven") == 1);
+  }
+}
+
+TEST_CASE("a log of a level above info hides what it has not got", "[verify]") {
+  auto logs = real_logs();
+  std::string warning = numbered(logs[0].back(), 0);
+  replace(warning, "\"event\":\"stopped\"", "\"event\":\"warning\"");
+  logs[0] = {warning};
+  podring::verify::JudgeOptions whole;
+  whole.logs_whole = true;
+  const Checked checked = check_logs(logs, whole);
+  INFO(checked.text);
+  CHECK(checked.code != 1);
+  CHECK(has(checked.text, "--log-level above info"));
+}
+
+TEST_CASE("a file of several pods that is cut excuses each of them", "[verify]") {
+  auto logs = real_logs();
+  const auto last = line_with(logs[1], {kReceived, "\"hop\":4,"});
+  LogLines mixed(logs[1].begin(), last);
+  mixed.insert(mixed.end(), logs[0].begin(), logs[0].end());
+  mixed.push_back(last->substr(0, last->size() / 2));
+  podring::verify::JudgeOptions whole;
+  whole.logs_whole = true;
+  const Checked checked = check_texts({joined(mixed), joined(logs[2])}, whole);
+  INFO(checked.text);
+  CHECK(checked.count("log_cut") == 1);
+  CHECK(checked.code == 2);
+}
+
+TEST_CASE("a last line that says stopped needs no line break", "[verify]") {
+  std::vector<std::string> texts;
+  for (const LogLines& lines : real_logs()) texts.push_back(joined(lines));
+  texts[1].pop_back();
+  const Checked checked = check_texts(texts);
+  INFO(checked.text);
+  CHECK(checked.code == 0);
+}
+
+TEST_CASE("a message that goes on within or after its last lap is found", "[verify]") {
+  auto logs = real_logs();
+  const auto seeded = [&](std::uint32_t laps) {
+    for (std::string& line : logs[0]) {
+      if (has(line, "\"event\":\"seeded\"")) {
+        replace(line, "\"hops\":10", "\"laps\":" + std::to_string(laps));
+      }
+    }
+  };
+  std::uint32_t limit = 0;
+  SECTION("within: lap 3 begins at hop 9, and it ends at hop 10") { limit = 3; }
+  SECTION("after") { limit = 2; }
+  seeded(limit);
+  const Checked checked = check_logs(logs);
+  INFO(checked.text);
+  CHECK(checked.code == 1);
+  CHECK(has(checked.text, "it went on after lap " + std::to_string(limit)));
+}
+
+TEST_CASE("a hop at two pods is found, be there one after a detour between them", "[verify]") {
+  auto logs = real_logs();
+  const std::string visit = *line_with(logs[1], {kReceived, "\"hop\":1,"});
+  const auto at_pod = [&](std::size_t pod, int later_us, bool detour) {
+    std::string copy = visit;
+    replace(copy, "\"pod\":\"" + field(visit, "pod"), "\"pod\":\"" + field(logs[pod][0], "pod"));
+    replace(copy, field(visit, "boot"), field(logs[pod][0], "boot"));
+    const std::size_t digit = copy.find('Z') - 1;
+    copy[digit] = static_cast<char>('0' + later_us);
+    if (detour) {
+      replace(copy, "\"sender_pod_ip\"", "\"detours\":[{\"hop\":1,\"try\":2}],\"sender_pod_ip\"");
+    }
+    insert(logs[pod], logs[pod].size() - 1, copy);
+  };
+  at_pod(2, 8, /*detour=*/true);
+  at_pod(0, 9, /*detour=*/false);
+  const Checked checked = check_logs(logs);
+  INFO(checked.text);
+  CHECK(checked.count("visit_repeated") == 1);
+  CHECK(checked.count("repeated_with_detours") == 1);
 }

@@ -19,6 +19,7 @@ std::string why_not_whole(const ProcessLog& log, bool logs_whole) {
   if (log.first_seq > 0) return "the log of " + describe(log) + " has no beginning";
   if (!log.gaps.empty()) return "the log of " + describe(log) + " has gaps";
   if (log.cut) return "the log of " + describe(log) + " is cut";
+  if (!log.info_logged) return "the log of " + describe(log) + " has no ends (--log-level)";
   if (!log.stopped && !logs_whole)
     return "the log of " + describe(log) + " has no end (no stopped)";
   return {};
@@ -122,7 +123,9 @@ void Judge::check_seed() {
       find(Finding::seed_wrong, writer(*list->front()).pod + " is not its origin", list->front());
     }
   }
-  if (seeds_.empty() && origin.info_logged && origin.is_gapless()) {
+  const auto earliest = std::min_element(
+      all_.begin(), all_.end(), [](const Record& a, const Record& b) { return a.ts < b.ts; });
+  if (seeds_.empty() && origin.info_logged && excuse(origin, earliest->ts).empty()) {
     find(Finding::seed_wrong, "its origin " + origin.pod + " tells of no such seed");
   }
 }
@@ -243,10 +246,13 @@ std::string Judge::excuse(const ProcessLog& log, std::int64_t ts) const {
   if (!log.gaps.empty()) return "that log has gaps";
   if (log.cut) return "that log is cut";
   if (log.dropped > 0) return "that pod dropped lines";
-  if (!log.stopped && !options_.logs_whole && log.last_ts.micros <= ts + options_.clock_skew_us) {
-    return "that log ends there, without a stopped line";
-  }
+  if (ends_before(log, ts)) return "that log ends there, without a stopped line";
   return {};
+}
+
+/// What the process wrote about `ts` may be behind the end of its log.
+bool Judge::ends_before(const ProcessLog& log, std::int64_t ts) const {
+  return !log.stopped && !options_.logs_whole && log.last_ts.micros <= ts + options_.clock_skew_us;
 }
 
 Judge::Order Judge::order(const Record& from, const Record& to) const {
@@ -255,7 +261,7 @@ Judge::Order Judge::order(const Record& from, const Record& to) const {
   if (!sender.address || !receiver) return Order::unproven;
   if (sender.was_next(*receiver, from.seq, WallTime{to.ts + options_.clock_skew_us}))
     return Order::right;
-  return sender.view_is_sure ? Order::wrong : Order::unproven;
+  return sender.view_is_sure && !ends_before(sender, to.ts) ? Order::wrong : Order::unproven;
 }
 
 void Judge::check_hand_over(const Record& from, const Record& to) {
@@ -266,7 +272,8 @@ void Judge::check_hand_over(const Record& from, const Record& to) {
   ++totals_.hand_overs_checked;
   const Order found = order(from, to);
   if (found == Order::unproven) {
-    find(Finding::order_unproven, hop_text(to) + ": " + sender.pod + "'s view is not known", &to);
+    find(Finding::order_unproven,
+         hop_text(to) + ": " + sender.pod + "'s view at that time is not known", &to);
   } else if (found == Order::wrong) {
     const auto next = sender.next_at(from.seq);
     find(Finding::order_wrong,
@@ -274,6 +281,10 @@ void Judge::check_hand_over(const Record& from, const Record& to) {
              ", and its next was " + (next ? to_string(*next) : "nobody") + " at its line " +
              number(from.seq),
          &to);
+  }
+  const bool by_laps = !seeds_.empty() && seeds_.front()->hop > 0 && seeds_.front()->lap != 0;
+  if (by_laps && from.lap >= seeds_.front()->hop) {
+    find(Finding::end_wrong, "it went on after lap " + number(from.lap), &to);
   }
   if (!origin.address) return;
   const std::uint32_t lap =
@@ -287,17 +298,18 @@ void Judge::check_hand_over(const Record& from, const Record& to) {
 
 void Judge::check_repeats() {
   if (visits_.size() < 2) return;
-  for (std::size_t i = 1; i < visits_.size(); ++i) {
-    const Record& before = *visits_[i - 1];
+  const Record* plain = nullptr;  // of this hop, without detours
+  for (std::size_t i = 0; i < visits_.size(); ++i) {
     const Record& visit = *visits_[i];
-    if (before.hop != visit.hop) continue;
-    if (!before.has_detours && !visit.has_detours) {
-      find(Finding::visit_repeated,
-           hop_text(visit) + " at " + writer(before).pod + " and at " + writer(visit).pod, &visit);
-    } else {
-      find(Finding::repeated_with_detours,
+    const bool again = i > 0 && visits_[i - 1]->hop == visit.hop;
+    if (!again) plain = nullptr;
+    const bool repeated = plain != nullptr && !visit.has_detours;
+    if (again) {
+      const Record& before = repeated ? *plain : *visits_[i - 1];
+      find(repeated ? Finding::visit_repeated : Finding::repeated_with_detours,
            hop_text(visit) + " at " + writer(before).pod + " and at " + writer(visit).pod, &visit);
     }
+    if (!visit.has_detours) plain = &visit;
   }
   scratch_ = visits_;
   std::sort(scratch_.begin(), scratch_.end(), [](const Record* a, const Record* b) {

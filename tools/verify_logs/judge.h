@@ -80,6 +80,7 @@ class Judge {
   /// Why a line of this process about `ts` may be missing without anybody's fault; empty: it may
   /// not.
   [[nodiscard]] std::string excuse(const ProcessLog& log, std::int64_t ts) const;
+  [[nodiscard]] bool ends_before(const ProcessLog& log, std::int64_t ts) const;
 
   Logs& logs_;
   Verdict& verdict_;

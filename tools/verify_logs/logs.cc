@@ -64,20 +64,23 @@ void Logs::read(Input& input) {
         if (!raw.cut) verdict_.tell(Finding::line_damaged, at(input, raw));
         break;
     }
-    if (raw.cut && result != ReadResult::foreign && result != ReadResult::words) {
+    // `stopped` is the last line: nothing is missing behind it.
+    const bool is_last = result == ReadResult::line && line.kind == LineKind::stopped;
+    if (raw.cut && !is_last && result != ReadResult::foreign && result != ReadResult::words) {
       verdict_.tell(Finding::log_cut, at(input, raw) + " has no line break");
-      if (const auto last = last_of_input_.find(raw.input); last != last_of_input_.end()) {
-        processes_[last->second]->cut = true;
+      for (const std::uint32_t writer : writers_of_input_[raw.input]) {
+        processes_[writer]->cut = true;  // nobody knows whose line it was
       }
     }
   }
+  for (const auto& process : processes_) process->on_end_of_input();
   tell_log_findings();
 }
 
 void Logs::take(const LogLine& line, const Line& where) {
   const std::uint32_t index = process_of(line.boot);
   ProcessLog& process = *processes_[index];
-  last_of_input_[where.input] = index;
+  writers_of_input_[where.input].insert(index);
   name(process, line.pod);
   switch (process.place(line.seq)) {
     case ProcessLog::Place::doubled:

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -66,7 +67,7 @@ class Logs {
   TextTable texts_;
   std::vector<std::unique_ptr<ProcessLog>> processes_;
   std::unordered_map<std::uint64_t, std::uint32_t> by_boot_;
-  std::map<std::size_t, std::uint32_t> last_of_input_;  // the process that wrote its last line
+  std::map<std::size_t, std::set<std::uint32_t>> writers_of_input_;
   LineTotals totals_;
 };
 

@@ -63,6 +63,10 @@ void ProcessLog::on_started(std::uint64_t seq, WallTime ts) {
   renew(seq, ts);
 }
 
+void ProcessLog::on_end_of_input() {
+  if (lines > 0 && first_seq == 0 && gaps.empty() && !started) hops_logged = info_logged = false;
+}
+
 bool ProcessLog::on_view(std::uint64_t seq, WallTime ts, const std::vector<Address>& added,
                          const std::vector<Address>& removed, std::optional<std::uint64_t> digest) {
   std::vector<Address> merged = view_;

@@ -42,7 +42,7 @@ class ProcessLog {
   bool stopped = false;
   bool cut = false;           ///< the file that it is in ended within a line
   bool hops_logged = true;    ///< --log-hops
-  bool info_logged = true;    ///< --log-level is info or debug
+  bool info_logged = true;    ///< --log-level is info or debug, or not known
   bool forgot_ids = false;    ///< its memory of ids was full: repeats are no mistake
   bool view_is_sure = true;   ///< false after a gap, or when the start is missing
   std::uint64_t dropped = 0;  ///< lines that it says it dropped
@@ -60,6 +60,8 @@ class ProcessLog {
   [[nodiscard]] Place place(std::uint64_t seq);
 
   void on_started(std::uint64_t seq, WallTime ts);
+  /// A log that begins with its first line, and this is not `started`, is of a level above info.
+  void on_end_of_input();
   /// False when the view that results is not the one whose digest the line tells.
   [[nodiscard]] bool on_view(std::uint64_t seq, WallTime ts, const std::vector<Address>& added,
                              const std::vector<Address>& removed,
@@ -72,10 +74,6 @@ class ProcessLog {
   /// the time `until`.
   [[nodiscard]] bool was_next(Address to, std::uint64_t seq, WallTime until) const;
 
-  /// Every line from the start is there, as far as the numbers tell.
-  [[nodiscard]] bool is_gapless() const {
-    return lines > 0 && first_seq == 0 && gaps.empty() && !cut;
-  }
   [[nodiscard]] const std::vector<Epoch>& epochs() const { return epochs_; }
   [[nodiscard]] const std::vector<Address>& view() const { return view_; }
 
