@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <utility>
 
 #include "core/check.h"
@@ -11,6 +12,7 @@
 namespace podring {
 namespace {
 
+constexpr auto kTickAnyway = std::chrono::milliseconds{20};
 constexpr int kReceivesAtOnce = 4;  // calls of UdpSocket::receive(): then the stream has its turn
 // A socket's room is shared by the lane to the successor, the one from the predecessor, and as
 // many as are being replaced by them.
@@ -96,9 +98,12 @@ bool LaneTransport::receive(LaneSink& sink) {
   sink_ = &sink;
   const bool more = stream_.receive(*this);
   if (!lanes_) return more;
-  if (receive_datagrams()) return true;
+  // Acks that have come in are read before a time-out is believed; but a flood stops no clock.
+  const bool unread = receive_datagrams();
+  if (unread && now_ - ticked_at_ < kTickAnyway) return true;
+  ticked_at_ = now_;
   lanes_->on_tick(now_, sink);
-  return more;
+  return more || unread;
 }
 
 void LaneTransport::on_link_broken(LinkId link) {

@@ -81,6 +81,7 @@ class LaneTransport final : private TransportSink {
   std::optional<UdpSocket> socket_;
   std::optional<lane::Lanes> lanes_;  // with the socket
   TimePoint now_;
+  TimePoint ticked_at_;
   LaneSink* sink_ = nullptr;
   bool readable_ = false;
   std::string trouble_;

@@ -58,17 +58,18 @@ NameAnswer unknown(std::string detail) {
 NameAnswer read_reply(int status, std::span<const unsigned char> reply,
                       const ResolverSettings& settings) {
   NameAnswer answer;
+  const bool has_header = reply.size() >= kHeaderBytes;
+  if (has_header && (reply[2] & kTruncatedBit) != 0) {  // whatever is left in it
+    answer = unknown("the answer is cut even by TCP");
+    answer.cut = true;
+    return answer;
+  }
   if (status == ARES_ENOTFOUND || status == ARES_ENODATA) {
     answer.outcome = NameAnswer::Outcome::empty;
     return answer;
   }
   if (status != ARES_SUCCESS) return unknown(ares_strerror(status));
-  if (reply.size() < kHeaderBytes) return unknown("the answer is no DNS message");
-  if ((reply[2] & kTruncatedBit) != 0) {
-    answer = unknown("the answer is cut even by TCP");
-    answer.cut = true;
-    return answer;
-  }
+  if (!has_header) return unknown("the answer is no DNS message");
 
   status = settings.v4
                ? read_records<ares_addrttl>(reply, settings, ares_parse_a_reply, answer)

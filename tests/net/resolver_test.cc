@@ -266,9 +266,12 @@ TEST_CASE("too large for UDP and TCP is blocked: unknown, and the detail says wh
   }
 }
 
-TEST_CASE("an answer that is cut even by TCP is unknown", "[resolver]") {
-  ScriptedDns dns{12, [](const auto& question) {
-                    return make_reply(question, 0, {0x0a2a0001, 0x0a2a0002}, true);
+TEST_CASE("an answer that is cut even by TCP is unknown, be nothing left in it", "[resolver]") {
+  const bool nothing_left = GENERATE(false, true);
+  ScriptedDns dns{12, [&](const auto& question) {
+                    const std::vector<std::uint32_t> two{0x0a2a0001, 0x0a2a0002};
+                    return make_reply(question, 0,
+                                      nothing_left ? std::vector<std::uint32_t>{} : two, true);
                   }};
   const NameAnswer answer = Asking{settings(dns.server())}.next();
   CHECK(answer.outcome == Outcome::unknown);
