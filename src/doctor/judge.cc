@@ -382,10 +382,9 @@ class Judge {
       return;
     }
     std::map<std::string, std::vector<const PeerFacts*>> builds;
-    for (const PeerFacts& peer : facts_.peers) {
-      if (peer.version_max > 0) {
-        builds["protocol " + std::to_string(peer.version_max) + " " + peer.build].push_back(&peer);
-      }
+    const auto answering = [](const PeerFacts& p) { return p.version_max > 0; };
+    for (const PeerFacts* peer : those(answering, /*self_as_well=*/true)) {
+      builds["protocol " + std::to_string(peer->version_max) + " " + peer->build].push_back(peer);
     }
     if (builds.size() < 2) return;
     std::string seen;

@@ -161,6 +161,9 @@ bool EventStream::write_messages_if_news() {
   }
   messages_told_at_ = Clock::now();
   std::vector<MessageView> messages = backend_.messages(choices_.messages);
+  if (!messages.empty() && messages.front().last < messages_told_) {
+    messages_told_ = WallTime{};  // the pod's clock was set back
+  }
   std::erase_if(messages,
                 [&](const MessageView& message) { return message.last <= messages_told_; });
   if (messages.empty()) {
