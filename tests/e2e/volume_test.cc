@@ -46,5 +46,5 @@ void run(std::size_t peers) {
 
 TEST_CASE("3 peers, 10,000 messages", "[e2e][volume]") { run(3); }
 TEST_CASE("10 peers, 10,000 messages", "[e2e][volume]") { run(10); }
-// On request, since it needs more of a machine: e2e_volume_test "50 peers, 10,000 messages".
+// On request, since it needs more of a machine: e2e_volume_test "50 peers*".
 TEST_CASE("50 peers, 10,000 messages", "[.][e2e][volume]") { run(50); }
