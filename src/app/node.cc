@@ -64,6 +64,14 @@ std::optional<LaneOptions> lanes_of(const Config& config, std::uint64_t seed) {
                      .key = config.ring_key};
 }
 
+ZmqOptions zmq_options_of(const Config& config) {
+  ZmqOptions options{.bind = config.bind, .port = config.port};
+  // A predecessor may have as much under way as the queue takes, and acks, and what is sent again.
+  const std::uint64_t unread = std::uint64_t{config.queue_bytes} + 8 * 1024 * 1024;
+  options.guard.unread = options.guard.all_unread = std::max(unread, options.guard.unread);
+  return options;
+}
+
 std::string signal_name(int signal) { return signal == SIGINT ? "SIGINT" : "SIGTERM"; }
 
 }  // namespace
@@ -80,7 +88,7 @@ Node::Node(LoadedConfig loaded, const NodeRandom& random)
       recents_{random.boot},
       feed_{self_},
       peer_{self_, settings_of(config_), random.jitter_seed},
-      zmq_{loop_, {.bind = config_.bind, .port = config_.port}},
+      zmq_{loop_, zmq_options_of(config_)},
       transport_{loop_, zmq_, lanes_of(config_, random.jitter_seed)},
       names_{loop_, config_, random.jitter_seed},
       start_seeds_{loop_, zmq_.context(), config_, random.client_boot, now_.steady},
@@ -303,7 +311,9 @@ void Node::publish_if_due() {
                         .connections = frames.connections,
                         .connections_accepted = frames.connections_accepted,
                         .connections_refused = frames.connections_refused,
-                        .connections_cut = frames.connections_cut};
+                        .connections_cut = frames.connections_cut,
+                        .strangers_unread = frames.strangers_unread,
+                        .unread = frames.unread};
   metrics->names = names_.metrics(now_.steady);
   metrics->log = logger_.counters();
   metrics->feed_gaps = feed_.gaps();

@@ -14,6 +14,7 @@
 #include <memory>
 #include <mutex>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "core/types.h"
@@ -31,6 +32,8 @@ class OwnFd {
     return *this;
   }
   [[nodiscard]] int get() const { return fd_; }
+  /// The caller's from now on.
+  [[nodiscard]] int release() { return std::exchange(fd_, -1); }
 
  private:
   int fd_;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "net/zmq_gate.h"
+#include "net/zmq_guard.h"
 #include "net/zmq_tools.h"
 
 namespace podring {
@@ -161,11 +162,14 @@ void SeedClient::read_events() {
 
 void SeedClient::read_frames(TimePoint now) {
   while (state_ != State::failed && receive_part(dealer_, part_)) {
+    const int fd = zmq_msg_get(part_.handle(), ZMQ_SRCFD);
+    zmq_guard::note_read(fd, 1, part_.size());
     if (!part_.more()) {
       on_frame(now, part_.to_string_view());
       continue;
     }
     while (part_.more() && receive_part(dealer_, part_)) {
+      zmq_guard::note_read(fd, 1, part_.size());
     }
   }
 }

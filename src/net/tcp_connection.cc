@@ -5,6 +5,8 @@
 
 #include <cstring>
 
+#include "net/socket_address.h"
+
 namespace podring {
 
 std::optional<TcpConnection::Ends> TcpConnection::ends_of(int fd) {
@@ -43,20 +45,6 @@ void TcpConnection::cut() const {
   if (look()) ::shutdown(fd_, SHUT_RDWR);
 }
 
-Address TcpConnection::remote() const {
-  if (ends_.remote.ss_family == AF_INET) {
-    sockaddr_in v4{};
-    std::memcpy(&v4, &ends_.remote, sizeof v4);
-    return Address::v4(ntohl(v4.sin_addr.s_addr));
-  }
-  sockaddr_in6 v6{};
-  std::memcpy(&v6, &ends_.remote, sizeof v6);
-  Address address;
-  for (int i = 0; i < 8; ++i) {
-    address.high = (address.high << 8) | v6.sin6_addr.s6_addr[i];
-    address.low = (address.low << 8) | v6.sin6_addr.s6_addr[i + 8];
-  }
-  return address;
-}
+Address TcpConnection::remote() const { return address_of(ends_.remote); }
 
 }  // namespace podring

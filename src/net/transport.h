@@ -41,7 +41,9 @@ struct TransportCounters {
   std::uint64_t connections = 0;   ///< present: incoming
   std::uint64_t connections_accepted = 0;
   std::uint64_t connections_refused = 0;  ///< turned away at a bound
-  std::uint64_t connections_cut = 0;      ///< sent on and on without the end of a message
+  std::uint64_t connections_cut = 0;      ///< sent what no peer sends, or more than may wait
+  std::uint64_t strangers_unread = 0;     ///< present: bytes of those whom nobody answered yet
+  std::uint64_t unread = 0;               ///< present: bytes of the others that wait to be read
   std::uint64_t lanes_refused = 0;        ///< sessions without datagrams, as too many had them
 };
 

@@ -1,12 +1,12 @@
 #include "net/udp_socket.h"
 
-#include <arpa/inet.h>
 #include <netinet/udp.h>
 
 #include <cerrno>
 #include <cstring>
 #include <optional>
 
+#include "net/socket_address.h"
 #include "net/transport.h"
 
 namespace podring {
@@ -20,38 +20,6 @@ constexpr std::size_t kTrainCountMax = 64;      // the kernel's bound
 constexpr std::size_t kJoinedMax = 65'536;
 constexpr std::size_t kJoinedBuffers = 16;
 constexpr std::size_t kPlainBuffers = 64;
-
-socklen_t fill(sockaddr_storage& out, Address address, std::uint16_t port, bool v4) {
-  out = {};
-  if (v4) {
-    auto& in4 = reinterpret_cast<sockaddr_in&>(out);
-    in4.sin_family = AF_INET;
-    in4.sin_port = htons(port);
-    in4.sin_addr.s_addr = htonl(static_cast<std::uint32_t>(address.low));
-    return sizeof in4;
-  }
-  auto& in6 = reinterpret_cast<sockaddr_in6&>(out);
-  in6.sin6_family = AF_INET6;
-  in6.sin6_port = htons(port);
-  for (std::size_t i = 0; i < 16; ++i) {
-    const std::uint64_t word = i < 8 ? address.high : address.low;
-    in6.sin6_addr.s6_addr[i] = static_cast<std::uint8_t>(word >> (56 - 8 * (i % 8)));
-  }
-  return sizeof in6;
-}
-
-Address address_of(const sockaddr_storage& from) {
-  if (from.ss_family == AF_INET) {
-    return Address::v4(ntohl(reinterpret_cast<const sockaddr_in&>(from).sin_addr.s_addr));
-  }
-  Address address;
-  const auto& bytes = reinterpret_cast<const sockaddr_in6&>(from).sin6_addr.s6_addr;
-  for (std::size_t i = 0; i < 16; ++i) {
-    std::uint64_t& word = i < 8 ? address.high : address.low;
-    word = (word << 8) | bytes[i];
-  }
-  return address;
-}
 
 bool set_option(int fd, int level, int name, int value) {
   return ::setsockopt(fd, level, name, &value, sizeof value) == 0;
@@ -77,7 +45,9 @@ UdpSocket::UdpSocket(Address bind, std::uint16_t port, std::size_t largest, Offl
       out_parts_(kTrainsAtOnce),
       out_sizes_(kTrainsAtOnce) {
   sockaddr_storage at{};
-  socklen_t size = fill(at, bind, port, v4_);
+  socklen_t size = fill_socket_address(at, bind, port, v4_);
+  // Whatever net.ipv6.bindv6only says: `::` is all addresses of both families, as by ZeroMQ.
+  if (!v4_) (void)set_option(fd_.get(), IPPROTO_IPV6, IPV6_V6ONLY, 0);
   if (fd_.get() < 0 || ::bind(fd_.get(), reinterpret_cast<sockaddr*>(&at), size) != 0) {
     throw TransportError{"cannot listen for datagrams at UDP port " + std::to_string(port) +
                          " of " + to_string(bind) + ": " + std::strerror(errno) +
@@ -164,7 +134,7 @@ void UdpSocket::prepare(std::size_t at) {
   head.msg_iov = &out_parts_[at];
   head.msg_iovlen = 1;
   head.msg_name = &out_to_[at];
-  head.msg_namelen = fill(out_to_[at], train.to, train.port, v4_);
+  head.msg_namelen = fill_socket_address(out_to_[at], train.to, train.port, v4_);
   if (train.count == 1) return;
   head.msg_control = out_sizes_[at].bytes.data();
   head.msg_controllen = CMSG_SPACE(sizeof(std::uint16_t));

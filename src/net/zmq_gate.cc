@@ -1,29 +1,15 @@
 #include "net/zmq_gate.h"
 
 #include <sys/epoll.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <string_view>
-#include <system_error>
 
+#include "net/zmq_guard.h"
 #include "net/zmq_tools.h"
 
 namespace podring {
-namespace {
-
-using std::chrono::milliseconds;
-
-// A stranger fills memory as fast as libzmq takes frames, 300 MB/s, until the second look.
-constexpr milliseconds kLookEvery{250};
-constexpr milliseconds kLookAgainAfter{20};
-// When this process was late and has much to read, a message may wait for its turn; not for ever.
-constexpr unsigned kLooksInVainMax = 10;
-
-}  // namespace
-
 ZmqGate::ZmqGate(zmq::context_t& context, Loop& loop, GateLimits limits)
     : context_{context}, loop_{loop}, limits_{limits} {
   requests_ = zmq::socket_t{context_, zmq::socket_type::rep};
@@ -31,17 +17,10 @@ ZmqGate::ZmqGate(zmq::context_t& context, Loop& loop, GateLimits limits)
   requests_.bind("inproc://zeromq.zap.01");
   requests_fd_ = requests_.get(zmq::sockopt::fd);
   loop_.watch(requests_fd_, EPOLLIN, [this](std::uint32_t) { to_read_ = true; });
-  look_timer_ = OwnFd{timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)};
-  if (look_timer_.get() < 0) throw std::system_error{errno, std::generic_category(), "timerfd"};
-  loop_.watch(look_timer_.get(), EPOLLIN, [this](std::uint32_t) {
-    std::uint64_t times = 0;
-    must_look_ = read(look_timer_.get(), &times, sizeof times) == sizeof times;
-  });
 }
 
 ZmqGate::~ZmqGate() {
   loop_.unwatch(requests_fd_);
-  loop_.unwatch(look_timer_.get());
   if (events_fd_ >= 0) loop_.unwatch(events_fd_);
 }
 
@@ -77,37 +56,6 @@ void ZmqGate::read_events() {
     if (connection.tcp) connection.source = connection.tcp->remote();
     ++per_source_[connection.source];
   }
-  if (connections_.empty()) look_every(milliseconds{0});
-  if (!connections_.empty() && look_every_ == milliseconds{0}) look_every(kLookEvery);
-}
-
-void ZmqGate::look_every(milliseconds interval) {
-  if (std::exchange(look_every_, interval) == interval) return;
-  itimerspec spec{};
-  spec.it_interval.tv_nsec = spec.it_value.tv_nsec =
-      std::chrono::nanoseconds{interval}.count();  // below a second
-  timerfd_settime(look_timer_.get(), 0, &spec, nullptr);
-}
-
-void ZmqGate::look_for_endless(bool drained) {
-  must_look_ = false;
-  bool suspicious = false;
-  for (auto& [fd, connection] : connections_) {
-    const auto figures = connection.tcp ? connection.tcp->look() : std::nullopt;
-    if (!figures) continue;
-    if (std::exchange(connection.delivered, false)) {
-      connection.received = figures->received;
-      connection.looks_in_vain = 0;
-    } else if (figures->received - connection.received > limits_.unended_bytes) {
-      suspicious = true;
-      // One look more: the end of a message may have come just now.
-      if (++connection.looks_in_vain < (drained ? 2 : kLooksInVainMax)) continue;
-      connection.tcp->cut();
-      connection.tcp.reset();
-      ++cut_;
-    }
-  }
-  look_every(suspicious ? kLookAgainAfter : kLookEvery);
 }
 
 void ZmqGate::forget(int fd) {
@@ -125,11 +73,17 @@ void ZmqGate::forget(int fd) {
 void ZmqGate::note_route(RouteId route, int fd) {
   const auto found = connections_.find(fd);
   if (found == connections_.end()) return;
-  found->second.delivered = true;
   if (found->second.route == route) return;
   if (found->second.route) fd_of_.erase(*found->second.route);
   found->second.route = route;
   fd_of_[route] = fd;
+}
+
+void ZmqGate::note_known(RouteId route) {
+  const auto found = fd_of_.find(route);
+  if (found == fd_of_.end()) return;
+  bool& known = connections_.at(found->second).known;
+  if (!std::exchange(known, true)) zmq_guard::note_known(found->second);
 }
 
 std::optional<TcpFigures> ZmqGate::figures(RouteId route) const {
@@ -169,7 +123,10 @@ void ZmqGate::add_to(TransportCounters& counters) const {
   counters.connections = connections_.size();
   counters.connections_accepted = accepted_;
   counters.connections_refused = refused_;
-  counters.connections_cut = cut_;
+  const zmq_guard::Counters guard = zmq_guard::counters();
+  counters.connections_cut = guard.cut_malformed + guard.cut_unread;
+  counters.strangers_unread = guard.strangers_unread;
+  counters.unread = guard.unread;
 }
 
 }  // namespace podring

@@ -1,13 +1,8 @@
 // Decides who may connect: a ZAP handler (ZeroMQ RFC 27) with bounds, as libzmq has none itself.
 //
-// It also is what keeps a stranger from stopping the process: libzmq 4.3.4 aborts on some bytes
-// that look like ZMTP 1.0 or 2.0, and refuses those versions on sockets that have a ZAP domain.
-//
-// And it cuts connections that send on and on without the end of a message: libzmq bounds a frame,
-// but not the number of frames of a message, and keeps them all until the last one has come.
+// What a connection may send is zmq_guard's to say, who looks at it before libzmq does.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -29,9 +24,6 @@ struct GateLimits {
   // about 100 KiB for each.
   std::size_t connections = 1024;            ///< incoming, those still shaking hands included
   std::size_t connections_per_source = 128;  ///< of them, from one address
-  /// That may have come by a connection since its last message: far more than a frame, as the
-  /// kernel keeps some while libzmq reads (tcp_rmem is 6 MiB by default).
-  std::uint64_t unended_bytes = 8ULL * 1024 * 1024;
 };
 
 class ZmqGate {
@@ -51,10 +43,8 @@ class ZmqGate {
   [[nodiscard]] bool may_wait();
   /// A message of this route has come by the connection with this descriptor.
   void note_route(RouteId route, int fd);
-  /// look_for_endless() is due; after it note_route() is to be called for each route that sends.
-  [[nodiscard]] bool must_look() const { return must_look_; }
-  /// `drained`: every message that was whole has been read.
-  void look_for_endless(bool drained);
+  /// Somebody there said hello, and is answered: it is no stranger any more.
+  void note_known(RouteId route);
   /// nullopt: it is gone, or not known yet by note_route().
   [[nodiscard]] std::optional<TcpFigures> figures(RouteId route) const;
   /// Routes of connections that have ended since the last call.
@@ -66,16 +56,13 @@ class ZmqGate {
     Address source;
     std::optional<TcpConnection> tcp;
     std::optional<RouteId> route;
-    bool delivered = true;       ///< a message has come since the last look
-    std::uint64_t received = 0;  ///< bytes, at the last look that saw a message
-    unsigned looks_in_vain = 0;  ///< since then, while more came than a message has
+    bool known = false;  ///< told to zmq_guard
   };
 
   void read_events();
   void answer_requests();
   [[nodiscard]] bool admits(const std::string& domain, const std::string& address);
   void forget(int fd);
-  void look_every(std::chrono::milliseconds interval);
 
   zmq::context_t& context_;
   Loop& loop_;
@@ -84,9 +71,6 @@ class ZmqGate {
   zmq::socket_t events_;
   int requests_fd_ = -1;
   int events_fd_ = -1;
-  OwnFd look_timer_;
-  std::chrono::milliseconds look_every_{0};  ///< zero: not at all
-  bool must_look_ = false;
   bool to_read_ = true;
   std::unordered_map<int, Connection> connections_;  ///< by descriptor
   std::vector<RouteId> broken_;
@@ -94,7 +78,6 @@ class ZmqGate {
   std::map<Address, std::size_t> per_source_;
   std::uint64_t accepted_ = 0;
   std::uint64_t refused_ = 0;
-  std::uint64_t cut_ = 0;
 };
 
 }  // namespace podring

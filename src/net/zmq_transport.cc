@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/codec.h"
+#include "net/socket_address.h"
 #include "net/zmq_tools.h"
 
 namespace podring {
@@ -26,6 +27,7 @@ constexpr int kKeepAliveProbes = 3;
 constexpr int kUnackedMaxMs = 16'000;
 constexpr int kConnectTimeoutMs = 1000;
 constexpr int kHandshakeMs = 2000;
+constexpr int kBacklog = 100;
 // Of one receive(), for the router and for each link: then the loop looks at the rest again.
 constexpr std::size_t kFramesAtOnce = 128;
 constexpr std::size_t kBytesAtOnce = 1024 * 1024;
@@ -68,6 +70,38 @@ void set_common(zmq::socket_t& socket, const char* domain, bool ipv6) {
   if (ipv6) socket.set(zmq::sockopt::ipv6, 1);
 }
 
+TransportError cannot_listen(const std::string& at, int error) {
+  std::string advice = "check --bind, --address and --port";
+  if (error == EADDRINUSE) {
+    advice =
+        "another process has that port: stop it, or choose another --port (the same for every "
+        "peer of the ring)";
+  } else if (error == EADDRNOTAVAIL) {
+    advice = "this machine does not have that address: check --bind and --address";
+  } else if (error == EACCES) {
+    advice = "ports below 1024 need a privilege: choose another --port";
+  }
+  return TransportError{"cannot listen for peers at " + at + ": " + zmq_strerror(error) + "; " +
+                        advice};
+}
+
+/// The router's own socket is made here, so that zmq_guard knows it before anybody connects.
+OwnFd listen_at(Address bind, std::uint16_t port, const std::string& at) {
+  sockaddr_storage address{};
+  const socklen_t size = fill_socket_address(address, bind, port, bind.is_v4());
+  OwnFd fd{::socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+  const int on = 1;
+  const int off = 0;
+  if (fd.get() < 0 || ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+      // Whatever net.ipv6.bindv6only says: `::` is all addresses of both families.
+      (address.ss_family == AF_INET6 &&
+       ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) != 0) ||
+      ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), size) != 0 ||
+      ::listen(fd.get(), kBacklog) != 0)
+    throw cannot_listen(at, errno);
+  return fd;
+}
+
 }  // namespace
 
 ZmqTransport::ZmqTransport(Loop& loop, const ZmqOptions& options)
@@ -75,26 +109,21 @@ ZmqTransport::ZmqTransport(Loop& loop, const ZmqOptions& options)
       options_{options},
       context_{/*io_threads=*/1, kSocketsMax},
       gate_{context_, loop, options.gate} {
+  if (!zmq_guard::works())
+    throw TransportError{
+        "libzmq is not a shared library here, so nothing can stand in front of it; link podring "
+        "with libzmq.so"};
+  zmq_guard::set_limits(options.guard);
   router_ = zmq::socket_t{context_, zmq::socket_type::router};
   set_common(router_, ZmqGate::kIncoming, !options.bind.is_v4());
   router_.set(zmq::sockopt::router_mandatory, true);
   gate_.count_connections_of(router_);
   const std::string at = "tcp://" + endpoint(options.bind, options.port);
-  if (zmq_bind(router_.handle(), at.c_str()) != 0) {
-    const int error = errno;
-    std::string advice = "check --bind, --address and --port";
-    if (error == EADDRINUSE) {
-      advice =
-          "another process has that port: stop it, or choose another --port (the same for "
-          "every peer of the ring)";
-    } else if (error == EADDRNOTAVAIL) {
-      advice = "this machine does not have that address: check --bind and --address";
-    } else if (error == EACCES) {
-      advice = "ports below 1024 need a privilege: choose another --port";
-    }
-    throw TransportError{"cannot listen for peers at " + at + ": " + zmq_strerror(error) + "; " +
-                         advice};
-  }
+  OwnFd listener = listen_at(options.bind, options.port, at);
+  zmq_guard::watch_listener(listener.get());
+  router_.set(zmq::sockopt::use_fd, listener.get());
+  if (zmq_bind(router_.handle(), at.c_str()) != 0) throw cannot_listen(at, errno);
+  (void)listener.release();  // the router's
   const std::string bound = router_.get(zmq::sockopt::last_endpoint);
   port_ = static_cast<std::uint16_t>(std::stoul(bound.substr(bound.rfind(':') + 1)));
   if (options_.dial_port == 0) options_.dial_port = port_;
@@ -202,6 +231,7 @@ void ZmqTransport::send_link(LinkId id, Bytes&& frame) {
 
 void ZmqTransport::send_route(RouteId route, Bytes&& frame) {
   router_to_read_ = true;
+  if (frame_type(frame) != FrameType::refuse) gate_.note_known(route);
   const auto id = routing_id_of(route);
   if (zmq_send(router_.handle(), id.data(), id.size(), ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0) {
     ++(errno == EHOSTUNREACH ? counters_.sends_unreachable : counters_.sends_full);
@@ -238,10 +268,6 @@ bool ZmqTransport::receive(TransportSink& sink) {
   gate_.receive();
   for (const RouteId route : gate_.take_broken()) sink.on_route_broken(route);
   bool more = receive_routes(sink);
-  if (gate_.must_look()) {
-    gate_.look_for_endless(!router_to_read_);
-    from_route_.reset();
-  }
   std::swap(reading_, links_to_read_);
   for (const LinkId id : reading_) {
     const auto found = links_.find(id);
@@ -269,37 +295,55 @@ bool ZmqTransport::receive(TransportSink& sink) {
 /// The rest of a message that has more parts than it may have.
 void ZmqTransport::drop_parts(zmq::socket_t& socket) {
   ++counters_.messages_bad;
-  while (part_.more() && receive_part(socket, part_)) {
-  }
+  while (part_.more() && receive_part(socket, part_)) count_read();
+}
+
+void ZmqTransport::count_read() {
+  ++read_.frames;
+  read_.bytes += part_.size();
+}
+
+void ZmqTransport::tell_guard(int fd) {
+  if (read_.frames > 0) zmq_guard::note_read(fd, read_.frames, read_.bytes);
+  read_ = {};
 }
 
 bool ZmqTransport::receive_routes(TransportSink& sink) {
   if (!router_to_read_) return false;
   std::size_t bytes = 0;
+  bool more = true;
   for (std::size_t frames = 0; frames < kFramesAtOnce && bytes < kBytesAtOnce; ++frames) {
     if (!receive_part(router_, part_)) {
-      router_to_read_ = false;
-      return false;
+      more = router_to_read_ = false;
+      break;
     }
     const auto* id = static_cast<const unsigned char*>(part_.data());
     const bool known_form = part_.size() == kRoutingIdBytes && id[0] == 0;
     const RouteId route = known_form ? route_of(id) : 0;
-    if (!part_.more() || !receive_part(router_, part_) || !known_form || part_.more()) {
+    if (!part_.more() || !receive_part(router_, part_) || !known_form) {
       drop_parts(router_);
       continue;
     }
     if (from_route_ != route) {
+      tell_guard(from_fd_);
       const char* address = zmq_msg_gets(part_.handle(), "Peer-Address");
       from_ = address == nullptr ? Address{} : parse_address(address).value_or(Address{});
       from_route_ = route;
-      gate_.note_route(route, zmq_msg_get(part_.handle(), ZMQ_SRCFD));
+      from_fd_ = zmq_msg_get(part_.handle(), ZMQ_SRCFD);
+      gate_.note_route(route, from_fd_);
+    }
+    count_read();
+    if (part_.more()) {
+      drop_parts(router_);
+      continue;
     }
     bytes += part_.size();
     counters_.bytes_received += part_.size();
     ++counters_.frames_received;
     sink.on_route_frame(route, from_, part_.to_string_view());
   }
-  return true;
+  tell_guard(from_fd_);
+  return more;
 }
 
 ZmqTransport::Got ZmqTransport::receive_link(LinkId id, Link& link, TransportSink& sink) {
@@ -309,7 +353,11 @@ ZmqTransport::Got ZmqTransport::receive_link(LinkId id, Link& link, TransportSin
   std::size_t bytes = 0;
   for (std::size_t frames = 0;
        events == Got::broken || (frames < kFramesAtOnce && bytes < kBytesAtOnce); ++frames) {
-    if (!receive_part(link.dealer, part_)) return events;
+    if (!receive_part(link.dealer, part_)) {
+      tell_guard(link.tcp_fd);
+      return events;
+    }
+    count_read();
     if (part_.more()) {
       drop_parts(link.dealer);
       continue;
@@ -319,6 +367,7 @@ ZmqTransport::Got ZmqTransport::receive_link(LinkId id, Link& link, TransportSin
     ++counters_.frames_received;
     sink.on_link_frame(id, part_.to_string_view());
   }
+  tell_guard(link.tcp_fd);
   return Got::more;
 }
 
@@ -329,7 +378,8 @@ ZmqTransport::Got ZmqTransport::receive_events(LinkId id, Link& link, TransportS
     const std::optional<MonitorEvent> event = monitor_event(link.monitor, part_);
     if (!event) continue;
     if (event->event == ZMQ_EVENT_CONNECTED) {
-      link.tcp = TcpConnection::of(static_cast<int>(event->value));
+      link.tcp_fd = static_cast<int>(event->value);
+      link.tcp = TcpConnection::of(link.tcp_fd);
     } else if (event->event != ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
       broken = true;
     } else if (!link.connected) {

@@ -17,6 +17,7 @@
 #include "net/loop.h"
 #include "net/transport.h"
 #include "net/zmq_gate.h"
+#include "net/zmq_guard.h"
 
 namespace podring {
 
@@ -25,6 +26,7 @@ struct ZmqOptions {
   std::uint16_t port = 0;       ///< that is bound; 0: any free one
   std::uint16_t dial_port = 0;  ///< of the others; 0: the one that is bound
   GateLimits gate = {};
+  zmq_guard::Limits guard = {};
 };
 
 class ZmqTransport final : public Transport {
@@ -58,6 +60,7 @@ class ZmqTransport final : public Transport {
     int dealer_fd = -1;
     int monitor_fd = -1;
     std::optional<TcpConnection> tcp;
+    int tcp_fd = -1;
     bool connected = false;
     bool to_read = false;        ///< in links_to_read_
     bool events_to_read = true;  ///< the monitor's descriptor has told
@@ -72,6 +75,8 @@ class ZmqTransport final : public Transport {
   Got receive_link(LinkId id, Link& link, TransportSink& sink);
   Got receive_events(LinkId id, Link& link, TransportSink& sink);
   void drop_parts(zmq::socket_t& socket);
+  void count_read();
+  void tell_guard(int fd);
   [[nodiscard]] std::string endpoint(Address address, std::uint16_t port) const;
 
   Loop& loop_;
@@ -87,7 +92,12 @@ class ZmqTransport final : public Transport {
   std::vector<LinkId> reading_;
   zmq::message_t part_;  // reused
   std::optional<RouteId> from_route_;
-  Address from_;  // of from_route_
+  Address from_;      // of from_route_
+  int from_fd_ = -1;  // as well
+  struct {
+    std::uint64_t frames = 0;
+    std::uint64_t bytes = 0;
+  } read_;  // since zmq_guard was told
   TransportCounters counters_;
 };
 

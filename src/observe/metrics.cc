@@ -240,8 +240,12 @@ void add_transport(Families& out, const TransportMetrics& transport) {
   out.counter("podring_transport_connections_refused_total",
               "Incoming connections turned away at a bound.", transport.connections_refused);
   out.counter("podring_transport_connections_cut_total",
-              "Incoming connections cut as they sent on and on without the end of a message.",
+              "Connections cut as they sent what no peer sends, or more than may wait.",
               transport.connections_cut);
+  constexpr std::string_view kUnread = "podring_transport_unread_bytes";
+  constexpr std::string_view kUnreadHelp = "Bytes that have come by ZeroMQ and wait to be read.";
+  out.gauge(kUnread, kUnreadHelp, transport.unread, {{"of", "known"}});
+  out.gauge(kUnread, kUnreadHelp, transport.strangers_unread, {{"of", "strangers"}});
 }
 
 /// Those of one lane that is absent or does not measure something have no series there.

@@ -68,6 +68,8 @@ struct TransportMetrics {
   std::uint64_t connections_accepted = 0;
   std::uint64_t connections_refused = 0;
   std::uint64_t connections_cut = 0;
+  std::uint64_t strangers_unread = 0;  ///< present, bytes
+  std::uint64_t unread = 0;            ///< present, bytes, of the others
 };
 
 /// Of one lane of the link to the successor, or from the predecessor.

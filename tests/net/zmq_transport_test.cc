@@ -26,13 +26,20 @@ using podring::Address, podring::Bytes, podring::ByteView, podring::LinkId, podr
 
 namespace {
 
+/// Nobody says hello here, so nobody is ever known; tests/net/zmq_guard_test.cc has the bounds.
+podring::ZmqOptions no_strangers(podring::ZmqOptions options) {
+  options.guard.stranger_unended = options.guard.stranger_unread = options.guard.strangers_unread =
+      options.guard.unread;
+  return options;
+}
+
 /// One transport with its loop, and what it was told.
 class Node final : public podring::TransportSink {
  public:
   explicit Node(Address bind, std::uint16_t port = 0, std::uint16_t dial_port = 0)
-      : transport{loop, {.bind = bind, .port = port, .dial_port = dial_port}} {}
+      : Node{{.bind = bind, .port = port, .dial_port = dial_port}} {}
 
-  explicit Node(const podring::ZmqOptions& options) : transport{loop, options} {}
+  explicit Node(podring::ZmqOptions options) : transport{loop, no_strangers(options)} {}
 
   void on_link_connected(LinkId link) override { connected.push_back(link); }
   void on_link_broken(LinkId link) override { broken.push_back(link); }
@@ -249,13 +256,12 @@ TEST_CASE("large frames arrive whole, in order, and a full link drops and counts
 }
 
 TEST_CASE("a message without end is cut off, and many messages are not", "[net][transport]") {
-  podring::ZmqOptions options{.bind = podring::loopback(1)};
-  options.gate.unended_bytes = 1024 * 1024;
-  Node server{options};
+  Node server{podring::loopback(1)};
   Node client{podring::loopback(2), 0, server.transport.port()};
   client.transport.dial(1, podring::loopback(1));
   REQUIRE(run_until({&server, &client}, [&] { return !client.connected.empty(); }));
 
+  const std::uint64_t cut_before = server.transport.counters().connections_cut;
   // By hand, as libzmq sends no part before it has the last one: ZMTP 3.0, then parts of one byte.
   const int endless = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   const sockaddr_in to = podring::loopback_socket_address(1, server.transport.port());
@@ -295,7 +301,8 @@ TEST_CASE("a message without end is cut off, and many messages are not", "[net][
           client.transport.send_link(1, Bytes{large});
           ++sent;
         }
-        return write_more();
+        cut = cut || write_more();
+        return cut && sent >= 30;
       },
       60s);
   REQUIRE(done);
@@ -306,7 +313,7 @@ TEST_CASE("a message without end is cut off, and many messages are not", "[net][
            server.frames.size() == client.transport.counters().frames_sent;
   }));
   CHECK(sent >= 30);
-  CHECK(server.transport.counters().connections_cut == 1);
+  CHECK(server.transport.counters().connections_cut == cut_before + 1);
   CHECK(client.broken.empty());
 }
 
@@ -337,7 +344,7 @@ TEST_CASE("what has not exactly one part is dropped and counted", "[net][transpo
   };
   send("two", true);
   send("parts", false);
-  for (int i = 0; i < 1000; ++i) send("many", i != 999);
+  for (int i = 0; i < 4; ++i) send("many", i != 3);
   send("one", false);
   REQUIRE(run_until({&server}, [&] { return !server.frames.empty(); }));
   CHECK(server.frames == std::vector<Bytes>{"one"});
