@@ -6,6 +6,7 @@ find_package(Threads REQUIRED)
 pkg_check_modules(zmq REQUIRED IMPORTED_TARGET libzmq>=4.3.4)
 pkg_check_modules(cares REQUIRED IMPORTED_TARGET libcares>=1.18.1)
 pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium>=1.0.18)
+pkg_check_modules(curl REQUIRED IMPORTED_TARGET libcurl>=7.85)
 find_package(Poco 1.11 REQUIRED COMPONENTS Foundation Net Util JSON)
 find_package(CLI11 REQUIRED)
 find_package(prometheus-cpp REQUIRED COMPONENTS core)
@@ -25,6 +26,7 @@ target_link_libraries(podring_zmq INTERFACE PkgConfig::zmq)
 add_library(podring::zmq ALIAS podring_zmq)
 
 add_library(podring::cares ALIAS PkgConfig::cares)
+add_library(podring::curl ALIAS PkgConfig::curl)
 
 if(PODRING_TESTS)
   # Debian 12 has Catch2 v2 (one header), Debian 13 has v3 (a library).
