@@ -54,9 +54,10 @@ class Waiters {
 struct alignas(64) Held {
   enum class State : std::uint8_t {
     free,
-    queued,   ///< waits to be sent
-    sent,     ///< on a link, not let go
-    logging,  ///< has ended here; the line must be written before it is acked
+    delivering,  ///< the program beside this pod is asked; then it ends or is queued
+    queued,      ///< waits to be sent
+    sent,        ///< on a link, not let go
+    logging,     ///< has ended here; the line must be written before it is acked
   };
   State state = State::free;
   bool received = false;         ///< sent, and the successor says it holds it
@@ -73,12 +74,14 @@ struct alignas(64) Held {
   Envelope envelope;
   WallTime arrived;
   Address sender;
-  std::uint32_t attempt = 0;  ///< sessions in which this hand-over was tried
-  std::uint64_t ticket = 0;   ///< logging
+  std::uint32_t attempt = 0;   ///< sessions in which this hand-over was tried
+  std::uint64_t ticket = 0;    ///< logging
+  std::uint64_t delivery = 0;  ///< delivering: the number of its Deliver
 
   /// Takes up room in the queue: the successor has not got it yet, or its end waits for the log.
   [[nodiscard]] bool in_queue() const {
-    return state == State::queued || state == State::logging || (state == State::sent && !received);
+    return state == State::queued || state == State::logging || state == State::delivering ||
+           (state == State::sent && !received);
   }
 };
 

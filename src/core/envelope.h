@@ -23,6 +23,7 @@ enum class End : std::uint8_t { none = 0, completed = 1, expired = 2 };
 inline constexpr std::uint32_t kHopsMax = 10'000;
 inline constexpr std::uint32_t kLapsMax = 1'000;
 inline constexpr std::size_t kEnvelopeBytesMax = 256 * 1024;  ///< encoded, trace included
+inline constexpr std::size_t kExtensionBytesMax = 4096;       ///< of its extension map
 inline constexpr std::size_t kTraceFirstKept = 16;  ///< entries kept at the start of a long trace
 inline constexpr std::size_t kTraceLastKept = 496;  ///< and at its end
 inline constexpr std::size_t kDetoursKept = 32;     ///< newest; older ones are dropped

@@ -1,5 +1,5 @@
-// How the core reads and writes msgpack; only codec_read.cc, codec_write.cc and peer_status.cc
-// include it.
+// How the core reads and writes msgpack; only annotations.cc, codec_read.cc, codec_write.cc and
+// peer_status.cc include it.
 #pragma once
 
 #include <array>
@@ -8,6 +8,7 @@
 
 #include <msgpack.hpp>
 
+#include "core/envelope.h"
 #include "core/types.h"
 
 namespace podring {
@@ -16,7 +17,7 @@ namespace podring {
 /// false.
 class Reader {
  public:
-  static constexpr std::size_t kExtBytesMax = 4096;
+  static constexpr std::size_t kExtBytesMax = kExtensionBytesMax;
   static constexpr std::uint32_t kExtKeysMax = 64;
 
   explicit Reader(ByteView bytes) : at_(bytes.data()), begin_(at_), end_(at_ + bytes.size()) {}

@@ -56,6 +56,7 @@ Outputs& Peer::State::flush() {
   handed_out.events.clear();
   handed_out.actions.clear();
   handed_out.statuses.clear();
+  handed_out.deliveries.clear();
   std::swap(handed_out, out);
   return handed_out;
 }
@@ -304,6 +305,11 @@ void Peer::on_link_frame_max(Now now, LinkId id, std::optional<std::size_t> byte
 SeedResult Peer::seed(Now now, const SeedRequest& request) {
   state_->advance(now);
   return state_->seed(request);
+}
+
+void Peer::on_delivered(Now now, const Delivered& result) {
+  state_->advance(now);
+  state_->on_delivered(result);
 }
 
 void Peer::on_logged(Now now, LogTicket up_to) {

@@ -14,6 +14,7 @@
 #include <variant>
 #include <vector>
 
+#include "core/annotations.h"
 #include "core/counters.h"
 #include "core/events.h"
 #include "core/types.h"
@@ -48,11 +49,29 @@ struct StatusHeard {
   Bytes told;
 };
 
+/// A visit that the program beside this pod is to be asked about; answer with on_delivered().
+/// `waits`: the envelope goes on only then. A seed goes on at once (its client waits for `safe`),
+/// and the program is asked beside that.
+struct Deliver {
+  DeliveryNumber number;
+  Envelope envelope;
+  bool waits = true;
+};
+struct Delivered {
+  DeliveryNumber number;
+  Outcome outcome = Outcome::visited;
+  std::uint16_t status = 0;  ///< HTTP status; 0: none
+  std::string answer;        ///< for the receipt, where the sender wants answers
+};
+
 struct Outputs {  ///< events before actions: log first, then send
   std::vector<Event> events;
   std::vector<Action> actions;
   std::vector<StatusHeard> statuses;
-  [[nodiscard]] bool empty() const { return events.empty() && actions.empty() && statuses.empty(); }
+  std::vector<Deliver> deliveries;
+  [[nodiscard]] bool empty() const {
+    return events.empty() && actions.empty() && statuses.empty() && deliveries.empty();
+  }
 };
 
 /// A neighbour that `status` frames may be sent to. One process is listed once.
@@ -82,6 +101,8 @@ enum class Mutation : std::uint8_t {
   end_acked_before_logged,
   stale_session_acks,  ///< an ack for a dead session is believed
   places_never_shrink,
+  program_not_waited_for,  ///< an envelope goes on before its program has answered
+  every_answer_is_yes,     ///< what the program did not take is called delivered
 };
 
 struct Settings {
@@ -112,6 +133,7 @@ struct Settings {
   Duration memory_grace = std::chrono::seconds{10};  ///< remembered longer than its time left
   Duration drain_linger = std::chrono::seconds{5};
   bool report_visits = true;
+  bool deliver = false;      ///< each visit is a Deliver in the Outputs
   bool takes_status = true;  ///< false: as a release that has no `status` frames
   Mutation mutation = Mutation::none;
 };
@@ -124,7 +146,8 @@ struct SeedRequest {
   std::optional<std::uint32_t> laps;  ///< not together with hops
   std::optional<Duration> ttl;
   bool receipt = false;  ///< somebody waits for `completed`
-  Address sender;        ///< who seeded; the own address for start-up seeds
+  SenderAnnotations annotations;
+  Address sender;  ///< who seeded; the own address for start-up seeds
 };
 enum class SeedError : std::uint8_t { none, ring_full, leaving, too_large, bad_request };
 struct SeedResult {
@@ -176,10 +199,11 @@ struct Status {
 /// Where a held envelope stands, for those who look at one id.
 struct HeldStatus {
   enum class Stage : std::uint8_t {
-    queued,    ///< waits to be sent
-    sent,      ///< the successor has not said that it holds it
-    received,  ///< the successor holds it; not let go yet
-    logging,   ///< has ended here, its line is not written yet
+    delivering,  ///< the program beside this pod is asked
+    queued,      ///< waits to be sent
+    sent,        ///< the successor has not said that it holds it
+    received,    ///< the successor holds it; not let go yet
+    logging,     ///< has ended here, its line is not written yet
   };
   Stage stage = Stage::queued;
   std::uint32_t lap = 0;
@@ -217,6 +241,7 @@ class Peer {
 
   // Seeds, log, time, end.
   [[nodiscard]] SeedResult seed(Now now, const SeedRequest& request);
+  void on_delivered(Now now, const Delivered& result);  ///< of a Deliver; unknown ones are ignored
   void on_logged(Now now, LogTicket up_to);  ///< all lines with tickets up to this one are written
   void on_tick(Now now);
   void leave(Now now);

@@ -231,11 +231,58 @@ void Peer::State::arrive(std::uint32_t index) {
   }
   ++counters.visits;
   if (settings.report_visits) emit(Visited{held.envelope, held.sender});
+  const bool seeded_here = head.hop == 0;
+  if (settings.deliver && head.time_left_ms > 0) {
+    ask_program(index, /*waits=*/!seeded_here && !mutated(Mutation::program_not_waited_for));
+  }
+  if (held.state != Held::State::delivering) go_on(index);
+}
+
+/// While the program is asked the envelope is held and acked as received, so the predecessor keeps
+/// its copy: when this process dies before the answer, the next peer that takes the envelope over
+/// asks its own program, and a restarted one asks again. A seed does not wait (`safe` is waited
+/// for): its lap brings it here again.
+void Peer::State::ask_program(std::uint32_t index, bool waits) {
+  Held& held = custody[index];
+  const DeliveryNumber number{(std::uint64_t{++deliveries} << 32) | index};
+  out.deliveries.push_back({number, held.envelope, waits});
+  if (!waits) return;
+  if (held.state == Held::State::free || !held.in_queue()) count_in(held);
+  held.state = Held::State::delivering;
+  held.received = false;
+  held.named_count = 0;
+  held.delivery = number.value;
+  update_word(index);
+}
+
+void Peer::State::on_delivered(const Delivered& result) {
+  const auto index = static_cast<std::uint32_t>(result.number.value & UINT32_MAX);
+  if (index >= custody.slots()) return;
+  Held& held = custody[index];
+  if (held.state != Held::State::delivering || held.delivery != result.number.value) return;
+  Annotations notes = annotations_of(held.envelope);
+  const std::uint32_t hop = held.envelope.head.hop;
+  const bool lies = mutated(Mutation::every_answer_is_yes);
+  notes.outcomes.push_back({hop, lies ? Outcome::delivered : result.outcome, result.status});
+  if (notes.sender.wants_answers && !result.answer.empty()) {
+    notes.answers.push_back({hop, result.answer});
+  }
+  annotate(held.envelope, std::move(notes));
+  queue_used_bytes -= held.bytes;
+  held.bytes = static_cast<std::uint32_t>(kHeadBytesCounted + held.envelope.tail.size());
+  queue_used_bytes += held.bytes;
+  go_on(index);
+}
+
+/// After its visit an envelope ends here or waits to be handed on.
+void Peer::State::go_on(std::uint32_t index) {
+  Held& held = custody[index];
+  const EnvelopeHead& head = held.envelope.head;
   const bool done =
       head.limit_kind == LimitKind::hops ? head.hop >= head.limit : head.lap >= head.limit;
   if (done) {
     end(index, End::completed);
-  } else if (head.time_left_ms == 0) {
+  } else if (time_left_ms(held) == 0) {
     end(index, End::expired);
   } else {
     enqueue(index);
@@ -250,6 +297,12 @@ void Peer::State::end(std::uint32_t index, End how) {
   Held& held = custody[index];
   if (held.in_queue() && held.state != Held::State::free) count_out(held);
   ++(how == End::completed ? counters.completed : counters.expired);
+  if (held.envelope.head.receipt) {  // the last visit has no trace entry: name it for the origin
+    Annotations notes = annotations_of(held.envelope);
+    notes.last_visit = {self.pod, held.arrived};
+    annotate(held.envelope, std::move(notes));
+    held.bytes = static_cast<std::uint32_t>(kHeadBytesCounted + held.envelope.tail.size());
+  }
   held.state = Held::State::logging;
   held.received = false;
   held.end = how;

@@ -111,7 +111,9 @@ std::optional<HeldStatus> Peer::held_status(EnvelopeId id) const {
   status.attempt = held.attempt;
   status.named_count = held.named_count;
   std::copy(std::begin(held.named), std::end(held.named), std::begin(status.named));
-  if (held.state == Held::State::logging) {
+  if (held.state == Held::State::delivering) {
+    status.stage = HeldStatus::Stage::delivering;
+  } else if (held.state == Held::State::logging) {
     status.stage = HeldStatus::Stage::logging;
   } else if (held.state == Held::State::sent) {
     status.stage = held.received ? HeldStatus::Stage::received : HeldStatus::Stage::sent;

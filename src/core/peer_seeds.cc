@@ -39,9 +39,21 @@ SeedResult Peer::State::seed(const SeedRequest& request) {
   head.receipt = request.receipt;
   head.time_left_ms = static_cast<std::uint32_t>(
       std::chrono::duration_cast<std::chrono::milliseconds>(ttl).count());
-  const Envelope envelope = make_envelope(head, request.message);
+  Envelope envelope = make_envelope(head, request.message);
+  if (!(request.annotations == SenderAnnotations{})) {
+    if (const std::size_t said = encoded_bytes(request.annotations);
+        said > kSenderAnnotationBytesMax) {
+      return bad("what is said of the message (key, content type, attributes, request) has " +
+                     std::to_string(said) + " bytes; at most " +
+                     std::to_string(kSenderAnnotationBytesMax) + " travel with it",
+                 SeedError::too_large);
+    }
+    annotate(envelope, {request.annotations, {}, {}, 0, {}});
+  }
   const std::size_t entries = request.laps ? kTraceFirstKept + kTraceLastKept : head.limit;
-  const std::size_t largest = encoded_bytes_after(envelope, entries, self.pod.size());
+  // What the programs say of it grows in the extension map, up to that map's own bound.
+  const std::size_t largest =
+      encoded_bytes_after(envelope, entries, self.pod.size()) + kExtensionBytesMax;
   if (largest > kEnvelopeBytesMax) {
     return bad("with its trace the message could grow to " + std::to_string(largest) +
                    " bytes; at most " + std::to_string(kEnvelopeBytesMax) +

@@ -203,6 +203,9 @@ class Peer::State {
   void accept(std::uint32_t session, std::uint64_t sequence, Address sender, ByteView bytes);
   void tie_duplicate(const Remembered& record, std::uint32_t session, std::uint64_t sequence);
   void arrive(std::uint32_t index);
+  void ask_program(std::uint32_t index, bool waits);
+  void on_delivered(const Delivered& result);
+  void go_on(std::uint32_t index);
   void end(std::uint32_t index, End how);
   void on_end_logged(std::uint32_t index);
   void come_home(std::uint32_t index);
@@ -325,6 +328,7 @@ class Peer::State {
   LogTicket last_ticket = 0;
   LogTicket written = 0;
   std::uint64_t next_counter = 1;
+  std::uint32_t deliveries = 0;  // started; the upper half of their numbers
   std::unordered_map<std::uint64_t, SeedClient> seed_clients;  // by counter of an own id
   Bytes batch;
   Envelope scratch;

@@ -15,7 +15,9 @@ Storm::Storm(std::uint64_t number, Size size, const AnyMutation& mutation)
       size_(size),
       mutation_(mutation.core),
       lane_random_(number * 0x9e3779b97f4a7c15ULL + 0x1a7e),
-      lane_mutation_(mutation.lane) {
+      lane_mutation_(mutation.lane),
+      program_random_(number * 0x9e3779b97f4a7c15ULL + 0x9106) {
+  programs_ = number % 5 == 2;
   statuses_ = number % 2 == 0;
   lanes_ = number / 2 % 4 == 1;
   const bool large = size == Size::large;
@@ -113,6 +115,7 @@ ProcessOptions Storm::process_options(Host host) {
   options.lane_window = lane_window_;
   options.datagram_max = datagram_max_;
   options.datagrams = !mixed_ || lane_random_.below(3) > 0;
+  if (programs_) draw_program(options);
   return options;
 }
 
@@ -148,6 +151,37 @@ void Storm::plan(SimNet& net) {
   for (int i = 0; i < seeds_; ++i) plan_seed(net, net.now() + between(0ms, length_));
   for (int i = 0; i < faults_; ++i) after(net, between(0ms, length_), [this, &net] { fault(net); });
   if (lanes_) plan_lanes(net);
+  for (std::uint64_t left = programs_ ? program_random_.below(6) : 0; left > 0; --left) {
+    after(net,
+          Duration{static_cast<Duration::rep>(
+              program_random_.below(static_cast<std::uint64_t>(length_.count())))},
+          [this, &net] { program_fault(net); });
+  }
+}
+
+/// Some peers of the ring ask a program, some do not.
+void Storm::draw_program(ProcessOptions& options) {
+  if (program_random_.below(4) == 0) return;
+  options.settings.deliver = true;
+  ProgramOptions program;
+  constexpr std::array kSlow{1ms, 3ms, 50ms, 1000ms};
+  program.answer_max = kSlow[program_random_.below(kSlow.size())];
+  program.timeout = program_random_.below(2) == 0 ? 5s : 500ms;
+  program.refuse_pm = static_cast<std::uint32_t>(program_random_.below(3) * 100);
+  program.ignore_pm = static_cast<std::uint32_t>(program_random_.below(3) * 20);
+  options.program = program;
+}
+
+void Storm::program_fault(SimNet& net) {
+  const std::vector<Pid> live = net.live();
+  if (live.empty()) return;
+  const Pid pid = live[program_random_.below(live.size())];
+  if (!net.settings(pid).deliver) return;
+  const bool hangs = program_random_.below(2) == 0;
+  if (net.tracing()) net.say("the program of " + net.name(pid) + (hangs ? " hangs" : " goes away"));
+  (hangs ? net.program(pid).hung : net.program(pid).away) = true;
+  const auto lasts = std::chrono::milliseconds{program_random_.below(8000)};
+  after(net, lasts, [&net, pid] { net.program(pid).hung = net.program(pid).away = false; });
 }
 
 void Storm::after(SimNet& net, Duration delay, std::function<void()> what) {

@@ -47,6 +47,8 @@ class Storm {
   void plan_seed(SimNet& net, TimePoint at, Pid where = -1);
   void plan_fault(SimNet& net, TimePoint at);
   void fault(SimNet& net);
+  void draw_program(ProcessOptions& options);
+  void program_fault(SimNet& net);
   void draw_lanes();
   void plan_lanes(SimNet& net);
   void draw_paths(SimNet& net);
@@ -90,6 +92,8 @@ class Storm {
   std::uint32_t lane_window_ = 0;
   std::uint32_t datagram_max_ = 0;
   std::uint32_t path_max_ = 0;
+  bool programs_ = false;  // likewise: peers ask the programs beside them
+  SplitMix program_random_;
   bool statuses_ = false;  // peers tell of themselves; of a number, so that it draws nothing
   bool mixed_ = false;     // settings differ from peer to peer
   bool careful_ = false;   // deaths only one moment after another, fewer than copies at once

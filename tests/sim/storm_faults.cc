@@ -202,6 +202,7 @@ void Storm::heal(SimNet& net) {
   if (lanes_) draw_paths(net);  // a larger one than before, or a smaller one
   for (const Pid pid : net.live()) {
     net.set_service(pid, {}, {});
+    if (net.settings(pid).deliver) net.program(pid) = ProgramOptions{};
     if (!net.leaving(pid)) net.set_listed(net.host(pid), true);
     net.unblock_log(pid);
     net.resume(pid);

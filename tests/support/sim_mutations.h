@@ -41,6 +41,8 @@ inline constexpr std::array kMutations{
     NamedMutation{"end_acked_before_logged", Mutation::end_acked_before_logged},
     NamedMutation{"stale_session_acks", Mutation::stale_session_acks},
     NamedMutation{"places_never_shrink", Mutation::places_never_shrink},
+    NamedMutation{"program_not_waited_for", Mutation::program_not_waited_for},
+    NamedMutation{"every_answer_is_yes", Mutation::every_answer_is_yes},
     NamedMutation{"any_token", lane::Mutation::any_token},
     NamedMutation{"damaged_taken", lane::Mutation::damaged_taken},
     NamedMutation{"unproven_lane", lane::Mutation::unproven_lane},

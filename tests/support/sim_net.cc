@@ -19,6 +19,7 @@ SimNet::SimNet(NetOptions options)
     : options_(std::move(options)),
       random_(options_.seed),
       lane_random_(~options_.seed),
+      program_random_(options_.seed * 3),
       oracle_(std::make_unique<Oracle>(*this)) {}
 SimNet::~SimNet() = default;
 
@@ -249,9 +250,12 @@ void SimNet::feed(Process& reader, Item& item) {
 void SimNet::catch_up(Pid pid) {
   Process& reader = process(pid);
   if (!reader.alive || reader.paused || now_ < reader.busy_until) return;
-  if (reader.inbox.empty() && !reader.tick_due && reader.logged_due == 0) return;
+  if (reader.inbox.empty() && reader.answers.empty() && !reader.tick_due && reader.logged_due == 0)
+    return;
   if (const LogTicket due = std::exchange(reader.logged_due, 0); due != 0)
     reader.peer->on_logged(now_of(reader), due);
+  for (const Delivered& answer : std::exchange(reader.answers, {}))
+    reader.peer->on_delivered(now_of(reader), answer);
   for (Item& item : std::exchange(reader.inbox, {})) {
     feed(reader, item);
     acks_under_way_.give_back(item.ack);
@@ -290,6 +294,7 @@ void SimNet::finish_turn(Pid pid) {
     bool more = actor.exchange && actor.exchange->take(now_of(actor), outputs.statuses);
     take_events(pid, outputs.events);
     for (Action& action : outputs.actions) act(pid, action);
+    for (Deliver& question : outputs.deliveries) ask_program(pid, question);
     if (actor.tickets != actor.told && actor.options.log_delay == Duration::zero()) {
       actor.told = actor.tickets;
       actor.peer->on_logged(now_of(actor), actor.told);

@@ -70,6 +70,17 @@ struct NetOptions {
   std::function<void(const std::string&)> trace;  ///< a line for everything that happens
 };
 
+/// The program beside a process, which is asked about each visit.
+struct ProgramOptions {
+  Duration answer_min = std::chrono::milliseconds{1};
+  Duration answer_max = std::chrono::milliseconds{3};
+  std::uint32_t refuse_pm = 0;                 ///< per mille: says no, with a status
+  std::uint32_t ignore_pm = 0;                 ///< per mille: never answers
+  Duration timeout = std::chrono::seconds{5};  ///< then the peer gives it up
+  bool hung = false;                           ///< answers nothing at present
+  bool away = false;                           ///< nobody listens; messages pass at once
+};
+
 struct ProcessOptions {
   Settings settings;
   std::string node;         ///< empty: a node of its own
@@ -79,6 +90,7 @@ struct ProcessOptions {
   bool datagrams = true;    ///< it has lanes where NetOptions::lanes is set
   std::uint32_t lane_window = 256 * 1024;  ///< bytes; of each of its lanes
   std::uint32_t datagram_max = 8952;       ///< bytes that it takes
+  std::optional<ProgramOptions> program;   ///< with settings.deliver
 };
 
 /// What a filter does with a frame that is being sent.
@@ -124,6 +136,8 @@ class SimNet {
   /// SIGTERM; the process exits when it may, or when `grace` is over.
   void leave(Pid pid, Duration grace);
   SeedResult seed(Pid pid, const SeedRequest& request);
+  /// The program beside it; only with ProcessOptions::program. For what is asked from now on.
+  ProgramOptions& program(Pid pid) { return *process(pid).options.program; }
 
   /// Called for every event, before the oracle; may plan (at()), not act.
   std::function<void(Pid, const Event&)> on_event;
@@ -234,10 +248,11 @@ class SimNet {
     TimePoint last_tick{};
     int ticks_at_once = 0;
     std::vector<Item> inbox;
-    std::vector<Event> unwritten;  // while the log is blocked
-    LogTicket tickets = 0;         // written
-    LogTicket told = 0;            // on_logged() was called for it; without a delay only
-    LogTicket logged_due = 0;      // on_logged() is due
+    std::vector<Delivered> answers;  // of its program, not read yet
+    std::vector<Event> unwritten;    // while the log is blocked
+    LogTicket tickets = 0;           // written
+    LogTicket told = 0;              // on_logged() was called for it; without a delay only
+    LogTicket logged_due = 0;        // on_logged() is due
     std::vector<std::pair<LinkId, std::uint32_t>> links;       // open: link, connection or host
     std::unordered_map<RouteId, std::uint32_t> routes;         // route, connection or host
     std::unordered_map<std::uint32_t, RouteId> route_of_host;  // datagram lane
@@ -308,6 +323,9 @@ class SimNet {
   void exit(Pid pid);
   void gone(Pid pid, Death death);
 
+  // sim_programs.cc: the programs beside the peers
+  void ask_program(Pid pid, Deliver& question);
+
   // sim_wires.cc: links
   void act(Pid pid, Action& action);
   void dial(Pid pid, LinkId link, Address to);
@@ -348,6 +366,7 @@ class SimNet {
 
   SplitMix random_;
   SplitMix lane_random_;
+  SplitMix program_random_;
   TimePoint now_{};
   std::uint64_t turns_ = 0;
   std::uint64_t lane_frames_taken_ = 0;

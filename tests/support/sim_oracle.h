@@ -57,6 +57,7 @@ class Oracle {
   void on_seed(Pid pid, const SeedRequest& request, const SeedResult& result);
   void on_event(Pid pid, const Event& event);
   void on_written(Pid pid, const Event& event);
+  void on_program(Pid pid, EnvelopeId id, const VisitOutcome& outcome);
   void after_turn(Pid pid);
   void after_step();
 
@@ -89,6 +90,7 @@ class Oracle {
 
   void on_visit(Pid pid, const Visited& visit);
   void check_trace(Pid pid, const Envelope& envelope, Address sender);
+  void check_outcomes(const Envelope& envelope, Pid last);
   void check_copies(EnvelopeId id, const IdState& state);
   void check_budgets(Pid pid, Watch& watch, const Counters& now);
   void check_step(Pid pid, const Watch& watch);
@@ -110,6 +112,7 @@ class Oracle {
   std::vector<EnvelopeId> order_;
   std::vector<EnvelopeId> repairing_;
   std::vector<EnvelopeId> to_check_;
+  std::map<std::pair<Pid, EnvelopeId>, std::vector<VisitOutcome>> program_said_;
   std::vector<TraceEntry> entries_;
   TimePoint evaluate_at_{};
 };

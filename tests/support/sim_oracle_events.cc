@@ -47,6 +47,8 @@ void Oracle::on_event(Pid pid, const Event& event) {
     IdState& state = ids_.at(receipt->envelope.head.id);
     ++state.receipts;
     const bool told = receipt->end == End::completed ? state.completed > 0 : state.expired > 0;
+    const auto last = annotations_of(receipt->envelope).last_visit;
+    check_outcomes(receipt->envelope, last ? net_.pid_of(last->first) : pid);
     if (!told) {
       net_.fail("receipt_before_end", net_.name(pid) + " knows of an end of " +
                                           net_.name_of(receipt->envelope.head.id) +
@@ -145,6 +147,7 @@ void Oracle::on_written(Pid pid, const Event& event) {
   if (ended == nullptr) return;
   const EnvelopeHead& head = ended->envelope.head;
   IdState& state = ids_.at(head.id);
+  check_outcomes(ended->envelope, pid);
   const bool plain = ended->envelope.detours.empty();
   if (!state.ended()) {
     for (const TraceEntry& entry : trace_of(ended->envelope)) state.trace.emplace_back(entry.pod);

@@ -51,6 +51,8 @@ Pid Story::start(char letter, std::string_view view, std::optional<Settings> set
   process.settings = settings.value_or(options_.settings);
   process.settings.mutation = options_.settings.mutation;
   process.log_delay = options_.log_delay;
+  process.program = options_.program;
+  process.settings.deliver = process.program.has_value();
   const auto index = static_cast<std::size_t>(host(letter));
   if (index < options_.nodes.size()) process.node = options_.nodes[index];
   const Pid pid = net.start(host(letter), process);

@@ -19,6 +19,7 @@ struct StoryOptions {
   Lane lane = Lane::stream;
   Duration log_delay{};
   Duration delay = std::chrono::milliseconds{1};
+  std::optional<ProgramOptions> program{};  ///< everybody has one
 };
 
 struct Visit {
