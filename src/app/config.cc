@@ -80,6 +80,12 @@ class CommandLine {
 
   Asked read(std::vector<std::string> arguments, GivenByFlag& given,
              std::vector<std::string>& errors) {
+    // It reads as a switch, and takes a value like all others.
+    for (std::size_t i = 0; i < arguments.size(); ++i) {
+      const bool valued =
+          i + 1 < arguments.size() && (arguments[i + 1] == "true" || arguments[i + 1] == "false");
+      if (arguments[i] == "--insecure" && !valued) arguments[i] += "=true";
+    }
     std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants it
     try {
       app_.parse(arguments);
@@ -236,10 +242,6 @@ void check_together(const Config& config, const Host& host, std::vector<std::str
                        " has no dot; it is asked for as it is, without search domains. A service "
                        "in Kubernetes is NAME.NAMESPACE.svc.cluster.local");
   }
-  if (config.ring_key && config.lanes == Lanes::zmq) {
-    warnings.push_back(
-        "--ring-key-file seals datagrams alone, and --lanes is zmq: nothing is sealed");
-  }
   if (config.copies_on == CopiesOn::nodes && config.node.empty()) {
     warnings.push_back(
         "--copies-on is nodes, but --node is not given: this peer counts as a node "
@@ -328,6 +330,23 @@ std::string normal_service_name(std::string_view service) {
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
   }
   return name;
+}
+
+void look_for_ring_key(LoadedConfig& loaded) {
+  const Config& config = loaded.config;
+  if (!config.ring_keys.empty()) return;
+  const std::string port = std::to_string(config.port);
+  if (!config.bind.is_loopback() && !config.insecure) {
+    loaded.errors.push_back(
+        "--ring-key-file is not given, so whoever reaches port " + port +
+        " could lose, read and forge messages; give every peer the same key (openssl rand -hex 32 "
+        "> FILE), or --insecure where nobody else can reach that port");
+    return;
+  }
+  loaded.warnings.push_back(
+      "there is no ring key: whoever " +
+      std::string{config.bind.is_loopback() ? "is on this machine" : "reaches port " + port} +
+      " can lose, read and forge messages; --ring-key-file closes that");
 }
 
 }  // namespace podring

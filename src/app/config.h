@@ -45,8 +45,9 @@ struct Config {
   std::uint16_t http_port = 8080;
   std::uint16_t admin_port = 8081;
   Lanes lanes = Lanes::auto_;
-  std::string ring_key_file;              ///< where `ring_key` was read
-  std::optional<lane::RingKey> ring_key;  ///< seals datagrams; nullopt: plain
+  std::string ring_key_file;  ///< where `ring_keys` were read
+  lane::RingKeys ring_keys;   ///< none: whoever reaches the ring port is heard
+  bool insecure = false;      ///< no key though `bind` is not loopback
   // Rules for seeds taken here.
   std::uint8_t copies = 2;
   CopiesOn copies_on = CopiesOn::peers;
@@ -99,6 +100,9 @@ struct LoadedConfig {
 [[nodiscard]] LoadedConfig load_config(const std::vector<std::string>& arguments,
                                        const std::vector<std::string>& environment,
                                        const Host& host);
+/// For a peer that is to start, as its ring port is open to whoever reaches it: without a key it
+/// warns, and is an error where others than this host can reach it and nobody said --insecure.
+void look_for_ring_key(LoadedConfig& loaded);
 /// podring's own flags, for completion.
 [[nodiscard]] terminal::CompletedCommand podring_command();
 /// environ as load_config() takes it.

@@ -1,16 +1,17 @@
 #include "app/config_environment.h"
 
+#include <fcntl.h>
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <fstream>
 #include <memory>
 #include <random>
 #include <system_error>
@@ -80,6 +81,20 @@ std::optional<Address> address_of(const sockaddr* socket_address) {
     return address;
   }
   return std::nullopt;
+}
+
+/// A secret is its owner's, ours or root's. The group may read it, as Kubernetes gives a Secret to
+/// the group of the pod (fsGroup); nobody else may, and nobody but the owner may change it.
+std::string wrong_owner(const struct stat& status) {
+  if (status.st_uid != ::geteuid() && status.st_uid != 0) {
+    return "must belong to the user that podring runs as, or to root; it belongs to user " +
+           std::to_string(status.st_uid);
+  }
+  if ((status.st_mode & (S_IWGRP | S_IRWXO)) != 0) {
+    return "must not be open to others: chmod 600 (in Kubernetes defaultMode: 0440, with the pod's "
+           "fsGroup)";
+  }
+  return {};
 }
 
 }  // namespace
@@ -175,23 +190,42 @@ std::string choose_address(const Host& host, Config& config, std::string& made_o
   return {};
 }
 
-std::string read_ring_key(const std::string& file, std::optional<lane::RingKey>& key) {
-  constexpr std::size_t kReadMax = 4096;  // a key has 64 bytes; white space around it is taken
+std::string read_ring_keys(const std::string& file, lane::RingKeys& keys) {
+  constexpr std::size_t kReadMax = 4096;  // two keys have 130 bytes; white space around is taken
+  const auto because = [](int error) {
+    return "cannot be read: " + std::system_category().message(error);
+  };
+  // Links are followed, as Kubernetes mounts them; what is no file must not make us wait.
+  const int fd = ::open(file.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+  if (fd < 0) return because(errno);
   std::string text(kReadMax + 1, '\0');
-  errno = 0;
-  std::ifstream input{file, std::ios::binary};
-  if (input.is_open()) {
-    errno = 0;
-    input.read(text.data(), static_cast<std::streamsize>(text.size()));
+  struct stat status {};
+  std::string error;
+  ssize_t size = 0;
+  if (::fstat(fd, &status) != 0) {
+    error = because(errno);
+  } else if (S_ISDIR(status.st_mode)) {
+    error = because(EISDIR);
+  } else if (!S_ISREG(status.st_mode)) {
+    error = "must be a regular file";
+  } else {
+    error = wrong_owner(status);
+    if (error.empty() && (size = ::read(fd, text.data(), text.size())) < 0) error = because(errno);
   }
-  if (!input.is_open() || errno != 0) {
-    return "cannot be read: " + std::system_category().message(errno);
+  ::close(fd);
+  if (!error.empty()) return error;
+  text.resize(static_cast<std::size_t>(size));
+  lane::RingKeys read = text.size() > kReadMax ? lane::RingKeys{} : lane::parse_ring_keys(text);
+  if (read.empty()) {
+    return "must be a file with 64 hexadecimal digits, or two such lines while the key is changed, "
+           "and nothing else; openssl rand -hex 32 makes such a key";
   }
-  text.resize(static_cast<std::size_t>(input.gcount()));
-  key = lane::RingKey::parse(text);
-  if (key) return {};
-  return "must be a file with 64 hexadecimal digits and nothing else; openssl rand -hex 32 makes "
-         "such a key";
+  if (std::any_of(read.begin(), read.end(), lane::is_known_to_all)) {
+    return "has a key that everybody knows (zeros, or one of ZeroMQ's manual); openssl rand -hex "
+           "32 makes one that nobody does";
+  }
+  keys = std::move(read);
+  return {};
 }
 
 Host read_host() {

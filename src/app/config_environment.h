@@ -20,8 +20,8 @@ using EnvironmentValues = std::map<std::string, std::string, std::less<>>;
 /// The PODRING_* variables that Kubernetes sets beside a Service whose name begins with `podring`.
 [[nodiscard]] std::vector<std::string> service_links(const std::vector<std::string>& environment);
 
-/// Sets `key` to the one that the file holds. Returns what is wrong with it, to go after "but ".
-[[nodiscard]] std::string read_ring_key(const std::string& file, std::optional<lane::RingKey>& key);
+/// Sets `keys` to those that the file holds. Returns what is wrong with it, to go after "but ".
+[[nodiscard]] std::string read_ring_keys(const std::string& file, lane::RingKeys& keys);
 
 /// "10.42.0.9 (eth0), fd00::9 (eth0)".
 [[nodiscard]] std::string list_of(const std::vector<HostAddress>& addresses);

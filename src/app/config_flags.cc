@@ -260,15 +260,19 @@ std::vector<Flag> make_flags() {
        "zmq; udp: datagrams at the same port as well; auto: the same where that port can be had"},
       {{"zmq", Lanes::zmq}, {"udp", Lanes::udp}, {"auto", Lanes::auto_}}, &Config::lanes));
 
-  flags.push_back({"ring-key-file", "FILE", ports,
-                   "seals the ring's datagrams with the key in it, 64 hexadecimal digits; the same "
-                   "for all peers",
-                   "(none)", true,
-                   [](std::string_view text, Config& config) {
-                     config.ring_key_file = text;
-                     return read_ring_key(config.ring_key_file, config.ring_key);
-                   },
-                   [](const Config& config) { return config.ring_key_file; }});
+  flags.push_back(
+      {"ring-key-file", "FILE", ports,
+       "the ring's secret, 64 hexadecimal digits, the same for all peers: nobody else is "
+       "heard or can read; two lines while it is changed",
+       "(none)", true,
+       [](std::string_view text, Config& config) {
+         config.ring_key_file = text;
+         return read_ring_keys(config.ring_key_file, config.ring_keys);
+       },
+       [](const Config& config) { return config.ring_key_file; }});
+  flags.push_back(choice<bool>(
+      {"insecure", "", ports, "run without a ring key though others can reach the ring port"},
+      {{"true", true}, {"false", false}}, &Config::insecure));
 
   flags.push_back(number(
       {"copies", "N", delivery, "how many peers or nodes hold a message before it is called safe"},

@@ -69,6 +69,7 @@ int main(int argc, char** argv) {
     std::fputs(loaded.print->c_str(), stdout);
     return std::fflush(stdout) == 0 ? 0 : kExitFailed;
   }
+  if (loaded.errors.empty()) podring::look_for_ring_key(loaded);
   for (const std::string& error : loaded.errors) say_error("bad_configuration", error);
   if (!loaded.errors.empty()) return kExitUsage;
   raise_descriptor_limit();

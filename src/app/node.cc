@@ -61,13 +61,14 @@ std::optional<LaneOptions> lanes_of(const Config& config, std::uint64_t seed) {
                      .port = config.port,
                      .required = config.lanes == Lanes::udp,
                      .seed = seed,
-                     .key = config.ring_key};
+                     .keys = config.ring_keys};
 }
 
 ZmqOptions zmq_options_of(const Config& config) {
   ZmqOptions options{.bind = config.bind, .port = config.port};
   // A predecessor may have as much under way as the queue takes, and acks, and what is sent again.
   const std::uint64_t unread = std::uint64_t{config.queue_bytes} + 8 * 1024 * 1024;
+  options.keys = config.ring_keys;
   options.guard.unread = options.guard.all_unread = std::max(unread, options.guard.unread);
   return options;
 }
@@ -297,7 +298,7 @@ void Node::publish_if_due() {
   metrics->statuses = statuses;
   metrics->ready = ready_ && leaving_for_.empty();
   metrics->lanes = neighbour_lanes_.metrics();
-  metrics->datagrams = datagram_metrics(transport_, config_.ring_key);
+  metrics->datagrams = datagram_metrics(transport_, config_.ring_keys);
   const TransportCounters frames = zmq_.counters();
   metrics->transport = {.bytes_sent = frames.bytes_sent,
                         .bytes_received = frames.bytes_received,
@@ -311,6 +312,7 @@ void Node::publish_if_due() {
                         .connections = frames.connections,
                         .connections_accepted = frames.connections_accepted,
                         .connections_refused = frames.connections_refused,
+                        .handshakes_failed = frames.handshakes_failed,
                         .connections_cut = frames.connections_cut,
                         .strangers_unread = frames.strangers_unread,
                         .unread = frames.unread};

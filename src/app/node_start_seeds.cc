@@ -12,6 +12,7 @@ SeedClientOptions client_options(const Config& config) {
   SeedClientOptions options;
   options.ring = config.ring;
   options.name = config.name;
+  options.keys = config.ring_keys;
   return options;
 }
 
@@ -49,7 +50,12 @@ std::optional<observe::StartSeeds> NodeStartSeeds::on_tick(
     if (now < next_at_ && !(state_ == State::waiting && settled)) return std::nullopt;
     try_at(now, pick().value_or(own_));
   }
-  for (const SeedNews& news : client_.on_ready(now)) {
+  const std::vector<SeedNews>& all = client_.on_ready(now);
+  if (sockets_ != client_.sockets_made()) {
+    unwatch();
+    watch();
+  }
+  for (const SeedNews& news : all) {
     switch (news.what) {
       case SeedNews::What::reached:
         if (news.stage != Stage::accepted) safe_ += news.count;
@@ -77,9 +83,20 @@ void NodeStartSeeds::try_at(TimePoint now, Address to) {
   seed.wait = Stage::safe;
   client_.start(now, to, port_);
   client_.seed(std::move(seed));
+  watch();
+}
+
+void NodeStartSeeds::watch() {
   watched_ = client_.fds();
+  sockets_ = client_.sockets_made();
   for (const int fd : watched_) {
     if (fd >= 0) loop_.watch(fd, EPOLLIN, [](std::uint32_t) {});  // on_tick() comes every turn
+  }
+}
+
+void NodeStartSeeds::unwatch() {
+  for (int& fd : watched_) {
+    if (fd >= 0) loop_.unwatch(std::exchange(fd, -1));
   }
 }
 
@@ -102,9 +119,7 @@ void NodeStartSeeds::give_up() {
 }
 
 void NodeStartSeeds::hang_up() {
-  for (int& fd : watched_) {
-    if (fd >= 0) loop_.unwatch(std::exchange(fd, -1));
-  }
+  unwatch();
   client_.stop();
 }
 

@@ -38,12 +38,15 @@ class NodeStartSeeds {
   [[nodiscard]] std::optional<observe::StartSeeds> failed(TimePoint now, const std::string& why);
   [[nodiscard]] std::optional<observe::StartSeeds> finish(std::string error);
   void hang_up();
+  void watch();
+  void unwatch();
 
   Loop& loop_;
   const Address own_;
   const std::uint16_t port_;
   const std::uint32_t count_;
   SeedClient client_;
+  std::uint64_t sockets_ = 0;  // SeedClient::sockets_made() when they were watched
   State state_ = State::waiting;
   TimePoint next_at_;  // waiting, pausing: go on then
   unsigned tries_ = 0;

@@ -97,6 +97,8 @@ std::vector<observe::TransportTrouble> TransportSheds::look(TimePoint now,
        "messages with more than one part, or with a routing id, were dropped; this is no peer"},
       {&TransportCounters::connections_refused, "connections_refused",
        "incoming connections were turned away at the bound"},
+      {&TransportCounters::handshakes_failed, "handshakes_failed",
+       "incoming connections did not have this ring's key (--ring-key-file), or are no peer's"},
       {&TransportCounters::connections_cut, "connections_cut",
        "connections were cut that sent what no peer sends, or more than may wait to be read"},
       {&TransportCounters::lanes_refused, "lanes_refused",
@@ -118,7 +120,8 @@ NodeView::NodeView(const Config& config, Identity self)
     : self_{std::move(self)},
       ring_{config.ring},
       queue_max_{config.queue},
-      queue_bytes_max_{config.queue_bytes} {}
+      queue_bytes_max_{config.queue_bytes},
+      ring_key_{!config.ring_keys.empty()} {}
 
 void NodeView::note(Now now, const Event& event, const Peer& peer) {
   if (const auto* visit = std::get_if<Visited>(&event)) {
@@ -143,12 +146,11 @@ void NodeView::note(Now now, const Event& event, const Peer& peer) {
   }
 }
 
-observe::DatagramMetrics datagram_metrics(const LaneTransport& lanes,
-                                          const std::optional<lane::RingKey>& key) {
+observe::DatagramMetrics datagram_metrics(const LaneTransport& lanes, const lane::RingKeys& keys) {
   const DatagramCounters counters = lanes.counters();
   return {.used = lanes.uses_datagrams(),
           .port_missing = !lanes.trouble().empty(),
-          .ring_key = key ? lane::to_string(key->id()) : "none",
+          .ring_key = keys.empty() ? "none" : lane::to_string(keys.front().id()),
           .sent = counters.sent,
           .sent_bytes = counters.sent_bytes,
           .send_failures = counters.send_failures,
@@ -167,6 +169,7 @@ std::shared_ptr<const http::RingView> NodeView::ring(
   view->ring = ring_;
   view->view = status.view;
   view->digest = status.digest;
+  view->ring_key = ring_key_;
   view->successor = status.successor;
   view->predecessor = status.predecessor;
   view->peers = peers_of(status, lanes);

@@ -47,7 +47,7 @@ class TransportSheds {
 };
 
 [[nodiscard]] observe::DatagramMetrics datagram_metrics(const LaneTransport& lanes,
-                                                        const std::optional<lane::RingKey>& key);
+                                                        const lane::RingKeys& keys);
 
 class NodeView {
  public:
@@ -70,6 +70,7 @@ class NodeView {
   std::string ring_;
   std::size_t queue_max_;
   std::size_t queue_bytes_max_;
+  bool ring_key_ = false;
   std::uint64_t version_ = 0;
   std::string fingerprint_;  // of what the version stands for
   TimePoint view_changed_at_{};

@@ -172,8 +172,11 @@ class Judge {
   }
 
   void mesh() {
-    const auto mute = those(
-        [](const PeerFacts& p) { return p.ring == Port::open && !p.greeted && !p.hello_refused; });
+    // Who has another key says nothing either; ring_keys() tells of those.
+    const auto mute = those([this](const PeerFacts& p) {
+      return p.ring == Port::open && !p.greeted && !p.hello_refused &&
+             (p.ring_key.empty() || p.ring_key == own_key());
+    });
     const auto intercepted = those([](const PeerFacts& p) { return p.intercepted; });
     if (!intercepted.empty()) {
       add("service_mesh", list(intercepted) + ": a port on which nobody listens takes connections",
@@ -297,23 +300,33 @@ class Judge {
             "header");
   }
 
+  /// As the metrics of a peer would tell it: of the key that this doctor has.
+  [[nodiscard]] std::string own_key() const {
+    return config_.ring_keys.empty() ? "none" : lane::to_string(config_.ring_keys.front().id());
+  }
+
   void ring_keys() {
     std::map<std::string, std::vector<const PeerFacts*>> keys;
     for (const PeerFacts* peer :
-         those([](const PeerFacts& p) { return p.greeted && !p.ring_key.empty(); }, true)) {
+         those([](const PeerFacts& p) { return !p.ring_key.empty(); }, true)) {
       keys[peer->ring_key].push_back(peer);
     }
-    if (keys.size() < 2) return;
+    const bool here_alone = !keys.empty() && !keys.contains(own_key());
+    if (keys.size() < 2 && !here_alone) return;
     std::string seen;
+    if (here_alone) {
+      seen = "this doctor has " + (own_key() == "none" ? "no ring key" : "ring key " + own_key());
+    }
     for (const auto& [key, peers] : keys) {
       seen += (seen.empty() ? "" : "; ") +
               (key == "none" ? std::string{"no ring key"} : "ring key " + key) + ": " + list(peers);
     }
     add("ring_keys_differ", seen,
-        "no datagrams go between pods whose ring keys differ, or of which one has none: the ring "
-        "works, by TCP alone there; so it is while pods are restarted with a new key",
-        "the same PODRING_RING_KEY_FILE, from the same Secret, at every pod (k8s/components/"
-        "ring-key); pods read it when they start");
+        "pods do not hear each other when neither has the other's key, and there are two rings; a "
+        "change of the key in three steps, with two lines in the file, keeps one",
+        "the same PODRING_RING_KEY_FILE, from the same Secret, at every pod; pods read it when "
+        "they "
+        "start (proto-docs/security.md, section 2)");
   }
 
   void strangers() {

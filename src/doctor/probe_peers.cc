@@ -46,6 +46,7 @@ void say_hello(zmq::context_t& context, const Config& config, PeerFacts& peer) {
   SeedClientOptions options;
   options.ring = config.ring;
   options.name = "doctor";
+  options.keys = config.ring_keys;
   std::random_device random;  // a peer that still knows the boot id of the last look would wait
   SeedClient client{context, options, BootId{(std::uint64_t{random()} << 32) | random() | 1}};
   LoopClock clock;

@@ -91,6 +91,7 @@ struct RingView {
   std::string ring;
   std::vector<Address> view;  ///< ring order: ascending
   std::uint64_t digest = 0;
+  bool ring_key = false;  ///< only holders of the ring's key are heard
   std::optional<Address> successor;
   std::optional<Address> predecessor;
   std::vector<PeerView> peers;

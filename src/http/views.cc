@@ -158,7 +158,7 @@ void write_ring(JsonText& json, const RingView& ring) {
   for (const Address address : ring.view) {
     json.value(to_string(address));
   }
-  json.close_array().field("digest", digest_text(ring.digest));
+  json.close_array().field("digest", digest_text(ring.digest)).field("ring_key", ring.ring_key);
   write_address(json, "successor", ring.successor);
   write_address(json, "predecessor", ring.predecessor);
   json.key("peers").open_array();

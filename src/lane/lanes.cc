@@ -59,9 +59,17 @@ void Lanes::open(TimePoint now, Entry& entry, const LaneOffer& offer) {
          "this side has " + in_words(entry.own.key) + ", the other " + in_words(offer.key)});
     return;
   }
-  if (options_.key) entry.seal.emplace(*options_.key, entry.own.token, offer.token);
+  const auto& key = entry.second_key ? options_.second_key : options_.key;
+  if (key) entry.seal.emplace(*key, entry.own.token, offer.token);
   entry.port = offer.port;
   entry.lane.emplace(now, offer, options_.datagram_max, seeds_.next(), options_.mutation);
+}
+
+void Lanes::use_second_key(LinkId link) {
+  Entry* entry = find(links_, link);
+  if (entry == nullptr || !options_.second_key) return;
+  entry->second_key = true;
+  entry->own.key = options_.second_key->id();
 }
 
 void Lanes::forget_silent(TimePoint now) {

@@ -43,6 +43,7 @@ struct LanesOptions {
   std::uint64_t seed = 1;    ///< of the numbers in probes
   std::function<LaneToken()> draw_token;  ///< 128 bits that nobody can guess
   std::optional<RingKey> key{};           ///< seals every datagram; nullopt: plain
+  std::optional<RingKey> second_key{};    ///< of links to those who use this one first
   Mutation mutation = Mutation::none;
 };
 
@@ -64,6 +65,9 @@ class Lanes {
   // What goes by the stream passes here first.
   void dial(TimePoint now, LinkId link, Address to) { (void)add(now, true, link, to); }
   void hang_up(LinkId link) { remove(links_, link); }
+  /// The other side took the second key of the stream's, before anything was sent: so does the
+  /// lane.
+  void use_second_key(LinkId link);
   /// True: a lane has taken the frame. False: it goes by the stream; a hello has the offer in it.
   [[nodiscard]] bool send_link(LinkId link, Bytes& frame);
   [[nodiscard]] bool send_route(TimePoint now, RouteId route, Bytes& frame);
@@ -104,6 +108,7 @@ class Lanes {
     std::uint64_t session = 0;  // incoming
     std::uint16_t port = 0;     // the other's
     LaneOffer own;
+    bool second_key = false;
     std::optional<Lane> lane;  // none until the other side's offer is known, or when keys differ
     std::optional<Seal> seal;  // with the lane, when there is a key
     bool refused = false;      // keys differ

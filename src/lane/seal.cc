@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 
 #include "core/check.h"
 #include "lane/packet.h"
@@ -70,6 +71,38 @@ std::optional<RingKey> RingKey::parse(std::string_view text) {
       size != kBytes)
     return std::nullopt;
   return RingKey{bytes};
+}
+
+RingKey::Bytes RingKey::derive(std::string_view label) const {
+  return keyed_hash<kBytes>(bytes_, label);
+}
+
+RingKeys parse_ring_keys(std::string_view text) {
+  constexpr std::size_t kKeysMax = 2;
+  RingKeys keys;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    const std::string_view line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
+    const auto key = RingKey::parse(line);
+    if (!key || keys.size() == kKeysMax) return {};
+    keys.push_back(*key);
+  }
+  return keys;
+}
+
+bool is_known_to_all(const RingKey& key) {
+  // zmq_curve(7): the client's public and secret key, the server's.
+  constexpr std::string_view kPrinted[] = {
+      "bb88471d65e2659b30c55a5321cebb5aab2b70a398645c26dca2b2fcb43fc518",
+      "7bb864b489afa3671fbe69101f94b38972f24816dfb01b51656b3fec8dfd0888",
+      "54fcba24e93249969316fb617c872bb0c1d1ff14800427c594cbfacf1bc2d652",
+      "8e0bdd697628b91d8f245587ee95c5b04d48963f79259877b49cd9063aead3b7"};
+  if (sodium_is_zero(key.bytes().data(), key.bytes().size()) == 1) return true;
+  return std::any_of(std::begin(kPrinted), std::end(kPrinted), [&](std::string_view hex) {
+    return RingKey::parse(hex)->bytes() == key.bytes();
+  });
 }
 
 RingKeyId RingKey::id() const {

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/lane_offer.h"
 #include "core/types.h"
@@ -26,6 +27,9 @@ class RingKey {
   /// 64 hexadecimal digits, white space around them allowed. nullopt: it is something else.
   [[nodiscard]] static std::optional<RingKey> parse(std::string_view text);
 
+  /// A key for another use, which tells nothing of this one and of those for other uses.
+  [[nodiscard]] Bytes derive(std::string_view label) const;
+
   /// Tells keys apart without giving anything of them away.
   [[nodiscard]] RingKeyId id() const;
   [[nodiscard]] const Bytes& bytes() const { return bytes_; }
@@ -33,6 +37,13 @@ class RingKey {
  private:
   Bytes bytes_;
 };
+
+/// The keys of one ring: the first is used, both are tried.
+using RingKeys = std::vector<RingKey>;
+/// The text of a key file: one or two lines with a key each. Empty: it is something else.
+[[nodiscard]] RingKeys parse_ring_keys(std::string_view text);
+/// All zeros, or a key that ZeroMQ's manual prints: everybody has those.
+[[nodiscard]] bool is_known_to_all(const RingKey& key);
 
 /// 16 hexadecimal digits.
 [[nodiscard]] std::string to_string(const RingKeyId& id);

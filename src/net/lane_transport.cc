@@ -18,6 +18,10 @@ constexpr int kReceivesAtOnce = 4;  // calls of UdpSocket::receive(): then the s
 // many as are being replaced by them.
 constexpr std::size_t kSharedBy = 4;
 
+std::optional<lane::RingKey> key_at(const lane::RingKeys& keys, std::size_t at) {
+  return at < keys.size() ? std::optional{keys[at]} : std::nullopt;
+}
+
 LaneToken draw_token() {
   LaneToken token;
   std::size_t done = 0;
@@ -48,7 +52,8 @@ LaneTransport::LaneTransport(Loop& loop, Transport& stream,
                                     .window = static_cast<std::uint32_t>(window),
                                     .seed = options->seed,
                                     .draw_token = draw_token,
-                                    .key = options->key});
+                                    .key = key_at(options->keys, 0),
+                                    .second_key = key_at(options->keys, 1)});
   loop_.watch(socket_->fd(), EPOLLIN, [this](std::uint32_t) { readable_ = true; });
 }
 
@@ -104,6 +109,11 @@ bool LaneTransport::receive(LaneSink& sink) {
   ticked_at_ = now_;
   lanes_->on_tick(now_, sink);
   return more || unread;
+}
+
+void LaneTransport::on_link_connected(LinkId link) {
+  if (lanes_ && stream_.uses_second_key(link)) lanes_->use_second_key(link);
+  sink_->on_link_connected(link);
 }
 
 void LaneTransport::on_link_broken(LinkId link) {

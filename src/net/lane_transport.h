@@ -29,7 +29,7 @@ struct LaneOptions {
   bool required = true;               ///< false: no port, no datagrams
   std::uint32_t datagram_max = 8952;  ///< taken here; what is sent depends on the path as well
   std::uint64_t seed = 1;             ///< of the numbers in probes
-  std::optional<lane::RingKey> key;   ///< seals every datagram
+  lane::RingKeys keys;  ///< the first seals every datagram, the second what is dialled by it
 };
 
 class LaneTransport final : private TransportSink {
@@ -66,7 +66,7 @@ class LaneTransport final : private TransportSink {
 
  private:
   // TransportSink, of the stream
-  void on_link_connected(LinkId link) override { sink_->on_link_connected(link); }
+  void on_link_connected(LinkId link) override;
   void on_link_broken(LinkId link) override;
   void on_link_frame(LinkId link, ByteView frame) override;
   void on_route_frame(RouteId route, Address from, ByteView frame) override;

@@ -7,6 +7,7 @@
 #include "net/zmq_gate.h"
 #include "net/zmq_guard.h"
 #include "net/zmq_tools.h"
+#include "net/zmtp_stream.h"
 
 namespace podring {
 namespace {
@@ -30,7 +31,10 @@ std::string endpoint(Address address, std::uint16_t port) {
 }  // namespace
 
 SeedClient::SeedClient(zmq::context_t& context, SeedClientOptions options, BootId boot)
-    : context_{context}, options_{std::move(options)}, boot_{boot} {}
+    : context_{context},
+      options_{std::move(options)},
+      keys_{options_.keys.begin(), options_.keys.end()},
+      boot_{boot} {}
 
 SeedClient::~SeedClient() { close(); }
 
@@ -45,25 +49,44 @@ void SeedClient::start(TimePoint now, Address peer, std::uint16_t port) {
   leaving_ = reached_ = turned_away_ = connected_ = broken_ = false;
   answer_until_ = now + options_.answer_timeout;
   state_ = State::connecting;
+  keys_tried_ = 0;
+  open();
+}
+
+void SeedClient::open() {
+  ++keys_tried_;
+  ++sockets_made_;
   try {
-    open();
+    make_sockets();
   } catch (const zmq::error_t& error) {
     close();
     fail(std::string{"no socket to "} + endpoint(peer_, port_) + ": " + error.what());
   }
 }
 
-void SeedClient::open() {
+/// The peer took the connection, but not the key.
+bool SeedClient::open_with_next_key() {
+  if (connected_ || !reached_ || keys_tried_ >= keys_.size()) return false;
+  close();
+  key_ = (key_ + 1) % keys_.size();
+  reached_ = turned_away_ = broken_ = false;
+  open();
+  return state_ != State::failed;
+}
+
+void SeedClient::make_sockets() {
   dealer_ = zmq::socket_t{context_, zmq::socket_type::dealer};
   // With a ZAP domain libzmq refuses what looks like ZMTP 1 or 2; else it takes whatever a stranger
   // sends for messages. Without a handler in the context everybody is let through.
   dealer_.set(zmq::sockopt::zap_domain, ZmqGate::kOutgoing);
+  if (!keys_.empty()) keys_[key_].dial_with(dealer_);
   dealer_.set(zmq::sockopt::linger, 0);
   dealer_.set(zmq::sockopt::immediate, true);
   dealer_.set(zmq::sockopt::reconnect_ivl, -1);  // a broken connection is the owner's to know of
   dealer_.set(zmq::sockopt::connect_timeout, kConnectTimeoutMs);
   dealer_.set(zmq::sockopt::handshake_ivl, kHandshakeMs);
-  dealer_.set(zmq::sockopt::maxmsgsize, static_cast<std::int64_t>(kFrameBytesMax));
+  dealer_.set(zmq::sockopt::maxmsgsize,
+              static_cast<std::int64_t>(kFrameBytesMax + ZmtpStream::kCurveBytes));
   if (!peer_.is_v4()) dealer_.set(zmq::sockopt::ipv6, 1);
   // libzmq frees a name some time after its socket is closed, so none is used twice.
   static std::atomic<std::uint64_t> opened{0};
@@ -127,12 +150,13 @@ const std::vector<SeedNews>& SeedClient::on_ready(TimePoint now) {
     read_events();
     if (connected_ && state_ == State::connecting) say_hello(now);
     read_frames(now);
-    if (broken_ && state_ != State::failed) {
+    if (broken_ && state_ != State::failed && !open_with_next_key()) {
       const std::string where = endpoint(peer_, port_);
       fail(connected_     ? "the connection to " + where + " broke"
            : turned_away_ ? where + " has no room for another connection"
-           : reached_     ? "what listens at " + where + " is no podring's ring port"
-                          : "nobody takes a connection at " + where);
+           : reached_     ? "what listens at " + where + " is no podring's ring port, or has " +
+                            (keys_.empty() ? "a ring key" : "another ring key")
+                      : "nobody takes a connection at " + where);
     }
     if (state_ != State::failed) keep_time(now);
     if (state_ == State::greeted) send_seeds();

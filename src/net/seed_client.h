@@ -17,12 +17,14 @@
 
 #include "core/codec.h"
 #include "core/types.h"
+#include "net/curve_keys.h"
 
 namespace podring {
 
 struct SeedClientOptions {
   std::string ring = "podring";  ///< the peer refuses a client of another ring
   std::string name = "client";   ///< 1..253 bytes; the peer shows it in `/ring`
+  lane::RingKeys keys = {};      ///< tried one after the other; none: plain
   Duration answer_timeout = std::chrono::seconds{2};  ///< from start() until hello is answered
   Duration ping_every = std::chrono::milliseconds{500};
   Duration silent_after = std::chrono::seconds{3};  ///< without any frame the peer counts as gone
@@ -68,6 +70,8 @@ class SeedClient {
   /// Readable when on_ready() has work; at most once per change (ZMQ_FD), so call on_ready() after
   /// start() and seed() as well.
   [[nodiscard]] std::array<int, 2> fds() const;
+  /// fds() are others when this has changed: where one key is refused, the next one is tried.
+  [[nodiscard]] std::uint64_t sockets_made() const { return sockets_made_; }
   [[nodiscard]] TimePoint next_deadline() const;
   /// Reads, sends and times out all there is; the reference is good until the next call.
   [[nodiscard]] const std::vector<SeedNews>& on_ready(TimePoint now);
@@ -99,6 +103,7 @@ class SeedClient {
   };
 
   void open();
+  void make_sockets();
   void read_events();
   void read_frames(TimePoint now);
   void on_frame(TimePoint now, ByteView bytes);
@@ -114,8 +119,14 @@ class SeedClient {
   void fail(std::string reason);
   void lose(std::uint64_t request, const Waiting& waiting, const std::string& reason);
 
+  [[nodiscard]] bool open_with_next_key();
+
   zmq::context_t& context_;
   SeedClientOptions options_;
+  std::vector<CurveKeys> keys_;
+  std::size_t key_ = 0;  ///< that is tried now; the one that was taken is tried first
+  std::size_t keys_tried_ = 0;
+  std::uint64_t sockets_made_ = 0;
   BootId boot_;
   zmq::socket_t dealer_;
   zmq::socket_t monitor_;

@@ -41,6 +41,7 @@ struct TransportCounters {
   std::uint64_t connections = 0;   ///< present: incoming
   std::uint64_t connections_accepted = 0;
   std::uint64_t connections_refused = 0;  ///< turned away at a bound
+  std::uint64_t handshakes_failed = 0;    ///< incoming, without the ring's key
   std::uint64_t connections_cut = 0;      ///< sent what no peer sends, or more than may wait
   std::uint64_t strangers_unread = 0;     ///< present: bytes of those whom nobody answered yet
   std::uint64_t unread = 0;               ///< present: bytes of the others that wait to be read
@@ -58,6 +59,9 @@ class Transport {
   // A frame that cannot be sent now is dropped and counted; both never wait.
   virtual void send_link(LinkId link, Bytes&& frame) = 0;
   virtual void send_route(RouteId route, Bytes&& frame) = 0;
+
+  /// Of a link that is connected: by the second of the ring's keys, as the other side has that one.
+  [[nodiscard]] virtual bool uses_second_key(LinkId) const { return false; }
 
   /// Hands over what is there, a bounded amount. True: there is more, do not wait for it.
   [[nodiscard]] virtual bool receive(TransportSink& sink) = 0;

@@ -4,14 +4,23 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <string_view>
 
 #include "net/zmq_guard.h"
 #include "net/zmq_tools.h"
 
 namespace podring {
-ZmqGate::ZmqGate(zmq::context_t& context, Loop& loop, GateLimits limits)
-    : context_{context}, loop_{loop}, limits_{limits} {
+namespace {
+
+/// The other side may have seen first that the mechanisms or the keys differ, and gone.
+constexpr int kHandshakeFailed =
+    ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL;
+
+}  // namespace
+ZmqGate::ZmqGate(zmq::context_t& context, Loop& loop, GateLimits limits,
+                 std::optional<lane::RingKey::Bytes> dialler)
+    : context_{context}, loop_{loop}, limits_{limits}, dialler_{dialler} {
   requests_ = zmq::socket_t{context_, zmq::socket_type::rep};
   requests_.set(zmq::sockopt::linger, 0);
   requests_.bind("inproc://zeromq.zap.01");
@@ -25,8 +34,9 @@ ZmqGate::~ZmqGate() {
 }
 
 void ZmqGate::count_connections_of(zmq::socket_t& bound) {
-  events_ = monitor_of(context_, bound, "inproc://podring-router",
-                       ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED);
+  events_ =
+      monitor_of(context_, bound, "inproc://podring-router",
+                 ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED | (dialler_ ? kHandshakeFailed : 0));
   events_fd_ = events_.get(zmq::sockopt::fd);
   loop_.watch(events_fd_, EPOLLIN, [this](std::uint32_t) { to_read_ = true; });
 }
@@ -48,6 +58,10 @@ void ZmqGate::read_events() {
   while (receive_part(events_, part)) {
     const std::optional<MonitorEvent> event = monitor_event(events_, part);
     if (!event) continue;
+    if ((event->event & kHandshakeFailed) != 0) {
+      ++handshakes_failed_;
+      continue;
+    }
     const int fd = static_cast<int>(event->value);
     forget(fd);
     if (event->event != ZMQ_EVENT_ACCEPTED) continue;
@@ -93,11 +107,25 @@ std::optional<TcpFigures> ZmqGate::figures(RouteId route) const {
   return connection.tcp ? connection.tcp->look() : std::nullopt;
 }
 
-bool ZmqGate::admits(const std::string& domain, const std::string& address) {
-  if (domain == kOutgoing) return true;
-  if (connections_.size() > limits_.connections) return false;
+/// nullptr: it is let in.
+const char* ZmqGate::refusal_of(const std::vector<std::string>& parts) {
+  const std::string& domain = parts[2];
+  const std::string& address = parts[3];
+  if (domain == kOutgoing) return nullptr;
+  if (dialler_) {
+    const bool proven = parts[5] == "CURVE" && parts.size() > 6 &&
+                        parts[6].size() == dialler_->size() &&
+                        std::memcmp(parts[6].data(), dialler_->data(), dialler_->size()) == 0;
+    if (!proven) {
+      ++handshakes_failed_;
+      return "the ring key is another one";
+    }
+  }
+  constexpr const char* kNoRoom = "no room for this connection";
+  if (connections_.size() > limits_.connections) return kNoRoom;
   const auto count = per_source_.find(parse_address(address).value_or(Address{}));
-  return count == per_source_.end() || count->second <= limits_.connections_per_source;
+  const bool room = count == per_source_.end() || count->second <= limits_.connections_per_source;
+  return room ? nullptr : kNoRoom;
 }
 
 void ZmqGate::answer_requests() {
@@ -107,11 +135,11 @@ void ZmqGate::answer_requests() {
     std::vector<std::string> parts{part.to_string()};
     while (part.more() && receive_part(requests_, part)) parts.push_back(part.to_string());
     parts.resize(std::max<std::size_t>(parts.size(), 6));
-    const bool admitted = admits(parts[2], parts[3]);
+    const char* refusal = refusal_of(parts);
+    const bool admitted = refusal == nullptr;
     if (parts[2] == kIncoming) ++(admitted ? accepted_ : refused_);
     const std::array<std::string_view, 6> reply{
-        "1.0", parts[1], admitted ? "200" : "400", admitted ? "" : "no room for this connection",
-        "",    ""};
+        "1.0", parts[1], admitted ? "200" : "400", admitted ? "" : refusal, "", ""};
     for (std::size_t i = 0; i < reply.size(); ++i) {
       zmq_send(requests_.handle(), reply[i].data(), reply[i].size(),
                i + 1 < reply.size() ? ZMQ_SNDMORE | ZMQ_DONTWAIT : ZMQ_DONTWAIT);
@@ -123,6 +151,7 @@ void ZmqGate::add_to(TransportCounters& counters) const {
   counters.connections = connections_.size();
   counters.connections_accepted = accepted_;
   counters.connections_refused = refused_;
+  counters.handshakes_failed = handshakes_failed_;
   const zmq_guard::Counters guard = zmq_guard::counters();
   counters.connections_cut = guard.cut_malformed + guard.cut_unread;
   counters.strangers_unread = guard.strangers_unread;

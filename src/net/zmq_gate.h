@@ -13,6 +13,7 @@
 
 #include <zmq.hpp>
 
+#include "lane/seal.h"
 #include "net/loop.h"
 #include "net/tcp_connection.h"
 #include "net/transport.h"
@@ -32,7 +33,9 @@ class ZmqGate {
   static constexpr const char* kOutgoing = "links";  ///< of those that dial; always let through
 
   /// Before any socket of the context binds or dials.
-  ZmqGate(zmq::context_t& context, Loop& loop, GateLimits limits);
+  /// `dialler`: who alone may connect, by CURVE; nullopt: anybody, in plain.
+  ZmqGate(zmq::context_t& context, Loop& loop, GateLimits limits,
+          std::optional<lane::RingKey::Bytes> dialler);
   ~ZmqGate();
   ZmqGate(const ZmqGate&) = delete;
   ZmqGate& operator=(const ZmqGate&) = delete;
@@ -61,12 +64,14 @@ class ZmqGate {
 
   void read_events();
   void answer_requests();
-  [[nodiscard]] bool admits(const std::string& domain, const std::string& address);
+  /// A request's parts, of which there are at least six.
+  [[nodiscard]] const char* refusal_of(const std::vector<std::string>& parts);
   void forget(int fd);
 
   zmq::context_t& context_;
   Loop& loop_;
   const GateLimits limits_;
+  const std::optional<lane::RingKey::Bytes> dialler_;
   zmq::socket_t requests_;
   zmq::socket_t events_;
   int requests_fd_ = -1;
@@ -78,6 +83,7 @@ class ZmqGate {
   std::map<Address, std::size_t> per_source_;
   std::uint64_t accepted_ = 0;
   std::uint64_t refused_ = 0;
+  std::uint64_t handshakes_failed_ = 0;
 };
 
 }  // namespace podring

@@ -10,6 +10,7 @@
 #include "core/codec.h"
 #include "net/socket_address.h"
 #include "net/zmq_tools.h"
+#include "net/zmtp_stream.h"
 
 namespace podring {
 namespace {
@@ -58,7 +59,8 @@ void set_common(zmq::socket_t& socket, const char* domain, bool ipv6) {
   socket.set(zmq::sockopt::linger, 0);
   socket.set(zmq::sockopt::sndhwm, kSendHighWater);
   socket.set(zmq::sockopt::rcvhwm, kReceiveHighWater);
-  socket.set(zmq::sockopt::maxmsgsize, static_cast<std::int64_t>(kFrameBytesMax));
+  socket.set(zmq::sockopt::maxmsgsize,
+             static_cast<std::int64_t>(kFrameBytesMax + ZmtpStream::kCurveBytes));
   // Not libzmq's heartbeats: a heartbeat on a connection that broke while its pipe was full ends
   // the process (https://github.com/zeromq/libzmq/issues/4364), as when a paused peer goes on.
   socket.set(zmq::sockopt::tcp_keepalive, 1);
@@ -107,8 +109,10 @@ OwnFd listen_at(Address bind, std::uint16_t port, const std::string& at) {
 ZmqTransport::ZmqTransport(Loop& loop, const ZmqOptions& options)
     : loop_{loop},
       options_{options},
+      keys_{options.keys.begin(), options.keys.end()},
       context_{/*io_threads=*/1, kSocketsMax},
-      gate_{context_, loop, options.gate} {
+      gate_{context_, loop, options.gate,
+            keys_.empty() ? std::nullopt : std::optional{keys_.front().dialler.open}} {
   if (!zmq_guard::works())
     throw TransportError{
         "libzmq is not a shared library here, so nothing can stand in front of it; link podring "
@@ -117,6 +121,7 @@ ZmqTransport::ZmqTransport(Loop& loop, const ZmqOptions& options)
   router_ = zmq::socket_t{context_, zmq::socket_type::router};
   set_common(router_, ZmqGate::kIncoming, !options.bind.is_v4());
   router_.set(zmq::sockopt::router_mandatory, true);
+  if (!keys_.empty()) keys_.front().listen_with(router_);
   gate_.count_connections_of(router_);
   const std::string at = "tcp://" + endpoint(options.bind, options.port);
   OwnFd listener = listen_at(options.bind, options.port, at);
@@ -149,8 +154,10 @@ void ZmqTransport::dial(LinkId id, Address to) {
   ++counters_.dials;
   auto& link = links_[id];
   link = std::make_unique<Link>();
+  link->to = to;
+  link->key = second_key_at_.contains(to) ? 1 : 0;
   try {
-    open(id, *link, to);
+    open(id, *link);
   } catch (const std::exception&) {  // no descriptors or sockets left
     close(*link);
     link->failed = true;
@@ -159,14 +166,16 @@ void ZmqTransport::dial(LinkId id, Address to) {
   read_later(id, *link);
 }
 
-void ZmqTransport::open(LinkId id, Link& link, Address to) {
+void ZmqTransport::open(LinkId id, Link& link) {
+  const Address to = link.to;
   link.dealer = zmq::socket_t{context_, zmq::socket_type::dealer};
   set_common(link.dealer, ZmqGate::kOutgoing, !to.is_v4());
+  if (!keys_.empty()) keys_[link.key].dial_with(link.dealer);
   link.dealer.set(zmq::sockopt::immediate, true);
   link.dealer.set(zmq::sockopt::reconnect_ivl, -1);  // the core dials again
   link.dealer.set(zmq::sockopt::connect_timeout, kConnectTimeoutMs);
   link.monitor =
-      monitor_of(context_, link.dealer, "inproc://podring-link-" + std::to_string(id),
+      monitor_of(context_, link.dealer, "inproc://podring-link-" + std::to_string(++monitors_),
                  ZMQ_EVENT_CONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED |
                      ZMQ_EVENT_CLOSED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
                      ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH);
@@ -186,6 +195,33 @@ void ZmqTransport::open(LinkId id, Link& link, Address to) {
   };
   link.monitor_fd = watch(link.monitor, true);
   link.dealer_fd = watch(link.dealer, false);
+}
+
+/// The other side took the connection, but not the key: while keys are changed it has the other one
+/// first.
+bool ZmqTransport::open_with_next_key(LinkId id, Link& link) {
+  if (link.connected || link.tcp_fd < 0 || link.keys_tried >= keys_.size()) return false;
+  close(link);
+  const std::size_t tried = link.keys_tried;
+  const std::size_t key = (link.key + 1) % keys_.size();
+  const Address to = link.to;
+  link = Link{};
+  link.to = to;
+  link.key = key;
+  link.keys_tried = tried + 1;
+  try {
+    open(id, link);
+  } catch (const std::exception&) {
+    ++counters_.opens_failed;
+    return false;
+  }
+  read_later(id, link);
+  return true;
+}
+
+bool ZmqTransport::uses_second_key(LinkId id) const {
+  const auto found = links_.find(id);
+  return found != links_.end() && found->second->key == 1;
 }
 
 void ZmqTransport::close(Link& link) {
@@ -282,6 +318,7 @@ bool ZmqTransport::receive(TransportSink& sink) {
         more = true;
         break;
       case Got::broken:
+        if (!link.failed && open_with_next_key(id, link)) break;
         ++(link.connected ? counters_.links_broken : counters_.dials_failed);
         close(link);
         links_.erase(found);
@@ -384,6 +421,7 @@ ZmqTransport::Got ZmqTransport::receive_events(LinkId id, Link& link, TransportS
       broken = true;
     } else if (!link.connected) {
       link.connected = true;
+      link.key == 1 ? (void)second_key_at_.insert(link.to) : (void)second_key_at_.erase(link.to);
       (void)readable(link.dealer);  // takes over the new connection, so that hello can be sent
       sink.on_link_connected(id);
     }

@@ -8,12 +8,14 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include <zmq.hpp>
 
+#include "net/curve_keys.h"
 #include "net/loop.h"
 #include "net/transport.h"
 #include "net/zmq_gate.h"
@@ -27,6 +29,7 @@ struct ZmqOptions {
   std::uint16_t dial_port = 0;  ///< of the others; 0: the one that is bound
   GateLimits gate = {};
   zmq_guard::Limits guard = {};
+  lane::RingKeys keys = {};  ///< none: plain
 };
 
 class ZmqTransport final : public Transport {
@@ -42,6 +45,7 @@ class ZmqTransport final : public Transport {
   [[nodiscard]] bool receive(TransportSink& sink) override;
   [[nodiscard]] bool may_wait() override;
   [[nodiscard]] TransportCounters counters() const override;
+  [[nodiscard]] bool uses_second_key(LinkId link) const override;
 
   // Of the connection of a link or a route; nullopt: it is not made yet, or gone.
   [[nodiscard]] std::optional<TcpFigures> link_figures(LinkId link) const;
@@ -55,6 +59,9 @@ class ZmqTransport final : public Transport {
 
  private:
   struct Link {
+    Address to;
+    std::size_t key = 0;  ///< of keys_, that it is dialled with
+    std::size_t keys_tried = 1;
     zmq::socket_t dealer;
     zmq::socket_t monitor;
     int dealer_fd = -1;
@@ -68,7 +75,8 @@ class ZmqTransport final : public Transport {
   };
   enum class Got : std::uint8_t { all, more, broken };
 
-  void open(LinkId id, Link& link, Address to);
+  void open(LinkId id, Link& link);
+  [[nodiscard]] bool open_with_next_key(LinkId id, Link& link);
   void close(Link& link);
   void read_later(LinkId id, Link& link);
   bool receive_routes(TransportSink& sink);
@@ -82,12 +90,15 @@ class ZmqTransport final : public Transport {
   Loop& loop_;
   ZmqOptions options_;
   std::uint16_t port_ = 0;
+  std::vector<CurveKeys> keys_;
   zmq::context_t context_;
   ZmqGate gate_;
   zmq::socket_t router_;
   int router_fd_ = -1;
   bool router_to_read_ = true;
   std::unordered_map<LinkId, std::unique_ptr<Link>> links_;
+  std::set<Address> second_key_at_;  ///< where the second key was taken last
+  std::uint64_t monitors_ = 0;       ///< made so far
   std::vector<LinkId> links_to_read_;
   std::vector<LinkId> reading_;
   zmq::message_t part_;  // reused

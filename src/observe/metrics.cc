@@ -239,6 +239,8 @@ void add_transport(Families& out, const TransportMetrics& transport) {
               transport.connections_accepted);
   out.counter("podring_transport_connections_refused_total",
               "Incoming connections turned away at a bound.", transport.connections_refused);
+  out.counter("podring_transport_handshakes_failed_total",
+              "Incoming connections without this ring's key.", transport.handshakes_failed);
   out.counter("podring_transport_connections_cut_total",
               "Connections cut as they sent what no peer sends, or more than may wait.",
               transport.connections_cut);
@@ -300,6 +302,8 @@ void add_datagrams(Families& out, const DatagramMetrics& datagrams) {
             "1 when --lanes auto could not have its UDP port: frames go by ZeroMQ alone.",
             std::uint64_t{datagrams.port_missing});
   if (!datagrams.used) return;
+  out.gauge("podring_ring_key", "1: only holders of the ring key are heard; 0: there is none.",
+            std::uint64_t{datagrams.ring_key == "none" ? 0U : 1U});
   out.gauge("podring_datagrams_ring_key_info",
             "1; the id of the ring key that seals datagrams is in the label, or 'none'.",
             std::uint64_t{1}, {{"id", datagrams.ring_key}});

@@ -67,6 +67,7 @@ struct TransportMetrics {
   std::uint64_t connections = 0;  ///< present
   std::uint64_t connections_accepted = 0;
   std::uint64_t connections_refused = 0;
+  std::uint64_t handshakes_failed = 0;
   std::uint64_t connections_cut = 0;
   std::uint64_t strangers_unread = 0;  ///< present, bytes
   std::uint64_t unread = 0;            ///< present, bytes, of the others

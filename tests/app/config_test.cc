@@ -2,6 +2,8 @@
 // sentences that name what to change.
 #include "app/config.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -49,18 +51,22 @@ constexpr const char* kKeyText =
 /// A file of this text, gone with the object.
 class TextFile {
  public:
-  explicit TextFile(const std::string& text)
+  explicit TextFile(std::string text)
       : path_{std::filesystem::temp_directory_path() /
-              ("podring-config-" + podring::read_host().uid)} {
-    std::ofstream{path_} << text;
+              ("podring-config-" + podring::read_host().uid)},
+        text_{std::move(text)} {
+    std::ofstream{path_} << text_;
+    ::chmod(path_.c_str(), 0600);
   }
   TextFile(const TextFile&) = delete;
   TextFile& operator=(const TextFile&) = delete;
   ~TextFile() { std::filesystem::remove(path_); }
   [[nodiscard]] std::string path() const { return path_; }
+  [[nodiscard]] const std::string& text() const { return text_; }
 
  private:
   std::filesystem::path path_;
+  std::string text_;
 };
 
 }  // namespace
@@ -141,6 +147,8 @@ TEST_CASE("every flag takes what --print-config shows of it, as flag and as vari
                      "auto",
                      "--ring-key-file",
                      key.path(),
+                     "--insecure",
+                     "true",
                      "--copies",
                      "3",
                      "--copies-on",
@@ -379,20 +387,62 @@ TEST_CASE("a ring key is 64 hexadecimal digits in a file, whose name alone is sh
   const TextFile good{kKeyText};
   const auto loaded = load({"--lanes", "udp", "--ring-key-file", good.path()});
   REQUIRE(loaded.errors.empty());
-  REQUIRE(loaded.config.ring_key.has_value());
-  CHECK(loaded.config.ring_key->bytes()[1] == 1);
-  CHECK(loaded.config.ring_key->bytes()[31] == 31);
+  REQUIRE(loaded.config.ring_keys.size() == 1);
+  CHECK(loaded.config.ring_keys[0].bytes()[1] == 1);
+  CHECK(loaded.config.ring_keys[0].bytes()[31] == 31);
   CHECK(entry(loaded, "--ring-key-file").value == good.path());
-  CHECK(says(load({"--ring-key-file", good.path(), "--lanes", "zmq"}).warnings,
-             {"--lanes is zmq", "nothing is sealed"}));
+  const TextFile two{std::string(64, 'a') + "\n" + std::string(64, 'b') + "\n"};
+  CHECK(load({"--ring-key-file", two.path()}).config.ring_keys.size() == 2);
   for (const std::string text : {"", "00", "not a key", "000102030405060708090a0b0c0d0e0f"}) {
     const TextFile bad{text};
     CHECK(says(load({"--ring-key-file", bad.path()}).errors,
                {bad.path(), "64 hexadecimal digits", "openssl rand -hex 32"}));
   }
+  const TextFile three{two.text() + std::string(64, 'c')};
+  CHECK(says(load({"--ring-key-file", three.path()}).errors, {"64 hexadecimal digits"}));
+  // zmq_curve(7), "server secret key", among two.
+  const TextFile printed{std::string(64, 'a') +
+                         "\n8e0bdd697628b91d8f245587ee95c5b04d48963f79259877b49cd9063aead3b7\n"};
+  CHECK(says(load({"--ring-key-file", printed.path()}).errors, {"a key that everybody knows"}));
+  const TextFile zeros{std::string(64, '0')};
+  CHECK(says(load({"--ring-key-file", zeros.path()}).errors, {"a key that everybody knows"}));
+  const auto with_mode = [&](mode_t mode) {
+    ::chmod(good.path().c_str(), mode);
+    return load({"--ring-key-file", good.path()}).errors;
+  };
+  CHECK(with_mode(0440).empty());  // as Kubernetes mounts a Secret for the pod's group
+  CHECK(with_mode(0600).empty());
+  for (const mode_t mode : {0777, 0604, 0620, 0660}) CHECK(says(with_mode(mode), {"chmod 600"}));
+  CHECK(says(load({"--ring-key-file", "/dev/null"}).errors, {"must be a regular file"}));
   const TextFile large{std::string(100'000, '0')};
   CHECK(says(load({"--ring-key-file", large.path()}).errors, {"64 hexadecimal digits"}));
   CHECK(says(load({"--ring-key-file", "/nowhere/key"}).errors,
              {"'/nowhere/key'", "cannot be read", "No such file"}));
   CHECK(says(load({"--ring-key-file", "/"}).errors, {"cannot be read", "directory"}));
+}
+
+TEST_CASE("without a ring key a peer starts on loopback alone, or where somebody said --insecure",
+          "[config]") {
+  const auto started = [](std::vector<std::string> flags) {
+    auto loaded = load(flags);
+    podring::look_for_ring_key(loaded);
+    return loaded;
+  };
+  CHECK(says(started({"--address", "10.42.0.9"}).errors,
+             {"--ring-key-file is not given", "port 5570", "--insecure"}));
+  CHECK(says(started({"--address", "127.0.0.1", "--bind", "0.0.0.0"}).errors,
+             {"--ring-key-file is not given"}));
+  for (const std::vector<std::string>& flags : {std::vector<std::string>{"--address", "127.0.0.1"},
+                                                {"--address", "10.42.0.9", "--insecure"},
+                                                {"--insecure", "--address", "10.42.0.9"},
+                                                {"--address", "10.42.0.9", "--insecure", "true"}}) {
+    const auto loaded = started(flags);
+    CHECK(loaded.errors.empty());
+    CHECK(says(loaded.warnings, {"there is no ring key"}));
+  }
+  CHECK_FALSE(started({"--address", "10.42.0.9", "--insecure", "false"}).errors.empty());
+  const TextFile key{kKeyText};
+  const auto keyed = started({"--address", "10.42.0.9", "--ring-key-file", key.path()});
+  CHECK(keyed.errors.empty());
+  CHECK_FALSE(says(keyed.warnings, {"ring key"}));
 }

@@ -10,6 +10,7 @@
 // A hop is timed from the arrival at one peer to the arrival at the next, as the peers' own clocks
 // (one machine, one clock) say it in the trace.
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -40,6 +41,8 @@ using e2e::TestRing;
 
 constexpr std::size_t kPeers = 3;
 constexpr const char* kSealed = "sealed";  // udp with a ring key
+constexpr const char* kCurve = "curve";    // zmq with a ring key
+const std::string kKey(64, 'a');
 constexpr auto kFormedWithin = 20s;
 constexpr auto kFullWithin = 20s;
 constexpr std::size_t kUnderWayMax = 2 * 1024 * 1024;  // bytes of messages
@@ -98,8 +101,10 @@ class PodringRing {
     for (std::size_t n = 1; n <= kPeers; ++n) ring_.start(n, {}, {.output = null_.fd()});
     if (!ring_.closed(kFormedWithin)) throw std::runtime_error{"the ring did not close"};
   }
-  [[nodiscard]] static LoadOptions load(std::size_t in_flight, std::size_t bytes) {
+  [[nodiscard]] static LoadOptions load(std::size_t in_flight, std::size_t bytes,
+                                        const std::string& lanes) {
     LoadOptions options;
+    if (has_key(lanes)) options.keys = {*lane::RingKey::parse(kKey)};
     for (std::size_t n = 1; n <= kPeers; ++n) {
       options.peers.push_back(loopback(static_cast<std::uint32_t>(n)));
     }
@@ -122,18 +127,22 @@ class PodringRing {
   }
 
  private:
+  static bool has_key(const std::string& lanes) { return lanes == kSealed || lanes == kCurve; }
+  static std::string lanes_flag(const std::string& lanes) {
+    return lanes == kSealed ? "udp" : lanes == kCurve ? "zmq" : lanes;
+  }
   static std::vector<std::string> flags(int copies, const std::string& lanes) {
-    std::vector<std::string> flags{"--copies",        std::to_string(copies),
-                                   "--lanes",         lanes == kSealed ? "udp" : lanes,
-                                   "--log-hops",      "false",
-                                   "--seed-on-start", "0",
-                                   "--ring",          "podring"};
-    if (lanes == kSealed) flags.insert(flags.end(), {"--ring-key-file", key_file()});
+    std::vector<std::string> flags{
+        "--copies", std::to_string(copies), "--lanes", lanes_flag(lanes), "--log-hops",
+        "false",    "--seed-on-start",      "0",       "--ring",          "podring"};
+    if (has_key(lanes)) flags.insert(flags.end(), {"--ring-key-file", key_file()});
     return flags;
   }
   static std::string key_file() {
     std::string path = e2e::scratch_folder() + "/ring-key";
-    std::ofstream{path} << std::string(64, 'a') << '\n';
+    if (::access(path.c_str(), F_OK) == 0) return path;  // a peer that starts may be reading it
+    std::ofstream{path} << kKey << '\n';
+    ::chmod(path.c_str(), 0600);
     return path;
   }
   DevNull null_;
@@ -142,7 +151,7 @@ class PodringRing {
 
 void run_podring(const Options& options, int copies, const std::string& lanes, Series& series) {
   PodringRing ring{copies, lanes};
-  LoadOptions load_options = PodringRing::load(series.in_flight, series.bytes);
+  LoadOptions load_options = PodringRing::load(series.in_flight, series.bytes, lanes);
   load_options.limit = options.hops;
   RingLoad load{load_options};
   (void)load.run_for(std::chrono::milliseconds{options.warm_up_ms});
@@ -180,7 +189,7 @@ Memory run_full(const Options& options, std::size_t bytes) {
   memory.bytes = bytes;
   PodringRing ring{2, options.lanes.front()};
   memory.idle_mib = memory.full_mib = ring.resident_mib();
-  LoadOptions load_options = PodringRing::load(kOverFull, bytes);
+  LoadOptions load_options = PodringRing::load(kOverFull, bytes, options.lanes.front());
   load_options.seeds_at_once = 16;
   load_options.limit_kind = LimitKind::laps;
   load_options.limit = kLapsMax;
@@ -353,8 +362,9 @@ int main(int argc, char** argv) {
   app.add_option("--copies", options.copies, "what podring is run with, one after the other")
       ->check(CLI::Range(1, 3))
       ->delimiter(',');
-  app.add_option("--lanes", options.lanes, "the same: zmq, udp, sealed (udp with a ring key)")
-      ->check(CLI::IsMember({"zmq", "udp", kSealed}))
+  app.add_option("--lanes", options.lanes,
+                 "the same: zmq, udp, curve (zmq with a ring key), sealed (udp with one)")
+      ->check(CLI::IsMember({"zmq", "udp", kSealed, kCurve}))
       ->delimiter(',');
   app.add_option("--in-flight", options.in_flight, "messages going round at a time")
       ->check(CLI::Range(1, 1500));

@@ -9,6 +9,12 @@
 namespace podring::bench {
 namespace {
 
+SeedClientOptions client_options(const LoadOptions& options) {
+  SeedClientOptions client;
+  client.keys = options.keys;
+  return client;
+}
+
 constexpr auto kAgainAfter = std::chrono::milliseconds{5};  // a refusal
 
 }  // namespace
@@ -20,7 +26,7 @@ RingLoad::RingLoad(const LoadOptions& options)
     Client client;
     client.share = (options_.in_flight + i) / options_.peers.size();
     const std::uint64_t boot = (std::uint64_t{random()} << 32) | random() | 1;
-    client.seeds = std::make_unique<SeedClient>(context_, SeedClientOptions{}, BootId{boot});
+    client.seeds = std::make_unique<SeedClient>(context_, client_options(options), BootId{boot});
     client.seeds->start(clock_.read().steady, options_.peers[i], options_.port);
     for (const int fd : client.seeds->fds()) loop_.watch(fd, EPOLLIN, [](std::uint32_t) {});
     clients_.push_back(std::move(client));

@@ -20,6 +20,7 @@ namespace podring::bench {
 struct LoadOptions {
   std::vector<Address> peers;
   std::uint16_t port = 0;
+  lane::RingKeys keys = {};
   std::size_t in_flight = 1000;  ///< in the whole ring
   std::size_t bytes = 256;
   std::uint32_t limit = 100;  ///< of each envelope

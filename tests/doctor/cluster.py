@@ -60,7 +60,7 @@ class Cluster:
         with open(self.folder / f"{number}.log", "wb") as log:
             self.peers[number] = subprocess.Popen(
                 self.inside(number, *before, program or self.podring, "--name", f"pod-{number}", "--address", self.address(number),
-                            "--service", SERVICE, "--dns-server", self.hub, "--poll-ms", "200", "--seed-on-start", "0", *flags),
+                            "--service", SERVICE, "--dns-server", self.hub, "--poll-ms", "200", "--seed-on-start", "0", "--insecure", *flags),
                 stdout=log, stderr=log)
 
     def stop(self, number):

@@ -110,6 +110,10 @@ class DoctorCase(unittest.TestCase):
         self.list(*RING, also or number)
         return self.pods.address(number)
 
+    def await_guest(self):
+        """Until the ring has tried a guest that it cannot hear."""
+        eventually(lambda: self.pods.state(3, self.last_guest()) not in (None, "up"), "the ring knows the guest")
+
     def last_guest(self):
         return 20 + type(self).guests
 
@@ -224,7 +228,7 @@ class Doctor(DoctorCase):
 
     def test_a_pod_with_a_ring_key_among_others(self):
         guest = self.guest("--ring-key-file", key_file("b"))
-        eventually(lambda: self.pods.state(3, self.last_guest()) == "up", "the guest is in the ring")
+        self.await_guest()
         seen = self.found_alone("ring_keys_differ")
         self.assertRegex(seen, f"no ring key: {address_of(1)}.*; ring key [0-9a-f]{{16}}: {guest}|"
                                f"ring key [0-9a-f]{{16}}: {guest}; no ring key: {address_of(1)}")
@@ -363,9 +367,9 @@ class DoctorOfASealedRing(DoctorCase):
 
     def test_a_pod_with_another_ring_key(self):
         guest = self.guest(*self.FLAGS[:2], "--ring-key-file", key_file("b"))
-        eventually(lambda: self.pods.state(3, self.last_guest()) == "up", "the guest is in the ring")
+        self.await_guest()
         self.assertIn(guest, self.found_alone("ring_keys_differ"))
-        self.assertIn(guest, self.found_alone("ring_keys_differ", at=self.last_guest()))
+        self.assertIn(guest, self.found_alone("ring_keys_differ", "--ring-key-file", key_file("b"), at=self.last_guest()))
 
 
 class DoctorOfARingWithoutDatagrams(DoctorCase):
@@ -403,6 +407,7 @@ def key_file(digit):
     """The path of a file with a ring key of this digit."""
     path = pathlib.Path(tempfile.gettempdir()) / f"podring-doctor-key-{os.getpid()}-{digit}"
     path.write_text(64 * digit)
+    path.chmod(0o600)
     unittest.addModuleCleanup(path.unlink, missing_ok=True)
     return path
 

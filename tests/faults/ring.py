@@ -39,7 +39,7 @@ class Pod:
         with open(self.ring.folder / f"{self.name}-{self.started}.log", "wb") as log:
             self.process = subprocess.Popen(
                 self.port.inside(self.ring.bin / "podring", "--name", self.name, "--address", self.address, "--service", SERVICE,
-                                 "--dns-server", self.ring.dns.at, "--seed-on-start", 0, *self.ring.flags),
+                                 "--dns-server", self.ring.dns.at, "--seed-on-start", 0, "--insecure", *self.ring.flags),
                 stdout=log, stdin=subprocess.DEVNULL, env=ENVIRONMENT)
 
     def kill(self):

@@ -131,9 +131,9 @@ class LaneEnd final : public LaneSink {
 class TwoEnds {
  public:
   TwoEnds(Address of_dialler, Address of_dialled)
-      : TwoEnds{of_dialler, LaneOptions{.bind = of_dialled, .key = {}}} {}
+      : TwoEnds{of_dialler, LaneOptions{.bind = of_dialled, .keys = {}}} {}
   TwoEnds(Address of_dialler, const LaneOptions& of_dialled)
-      : dialler{LaneOptions{.bind = of_dialler, .key = {}}}, dialled{of_dialled} {
+      : dialler{LaneOptions{.bind = of_dialler, .keys = {}}}, dialled{of_dialled} {
     dialler.stream.dials = true;
     dialler.stream.other = &dialled.stream;
     dialled.stream.other = &dialler.stream;

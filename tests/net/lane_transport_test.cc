@@ -177,7 +177,7 @@ TEST_CASE("a lane to a port where nobody reads is none, and opens when somebody 
 TEST_CASE("where the port is taken there is the stream alone, or no transport at all",
           "[net][lane]") {
   const UdpSocket other{loopback(2), 0, 2000};
-  LaneOptions options{.bind = loopback(2), .port = other.port(), .required = false, .key = {}};
+  LaneOptions options{.bind = loopback(2), .port = other.port(), .required = false, .keys = {}};
   TwoEnds ends{loopback(1), options};
   const std::string trouble = ends.dialled.transport.trouble();
   CHECK_FALSE(ends.dialled.transport.uses_datagrams());

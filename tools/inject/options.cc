@@ -7,6 +7,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "app/config_environment.h"
 #include "app/config_parse.h"
 #include "app/http_url.h"
 #include "app/version.h"
@@ -38,7 +39,7 @@ Examples:
 
 The seed's stages: accepted (a peer holds it), safe (as many peers as the ring's --copies hold it, or it
 has ended), completed (it has ended and the peer that took it knows). PODRING_RING and PODRING_SERVICE
-stand for --ring and --service. Colours and the progress bar appear on a terminal only; NO_COLOR is honoured.
+stand for --ring and --service, PODRING_RING_KEY_FILE for --ring-key-file. Colours and the progress bar appear on a terminal only; NO_COLOR is honoured.
 )";
 
 /// Thrown within parse_options() alone.
@@ -106,6 +107,7 @@ struct Raw {
   std::string url;
   std::string dns_server;
   std::string ring;
+  std::string ring_key_file;
   std::uint32_t port = kRingPort;
   std::string message;
   std::uint64_t count = 1;
@@ -152,6 +154,21 @@ std::string ring_of(const Raw& raw, const Target& target) {
 }
 
 /// The message, made `size` bytes long when a size is given.
+/// What a pod's own variables say holds for an inject in it as well.
+lane::RingKeys ring_keys_of(const Raw& raw) {
+  std::string file = raw.ring_key_file;
+  std::string where = "--ring-key-file";
+  if (const char* named = std::getenv("PODRING_RING_KEY_FILE"); file.empty() && named != nullptr) {
+    file = named;
+    where = "PODRING_RING_KEY_FILE";
+  }
+  lane::RingKeys keys;
+  if (file.empty()) return keys;
+  if (const std::string wrong = read_ring_keys(file, keys); !wrong.empty())
+    throw UsageError{where + " is '" + file + "' but " + wrong};
+  return keys;
+}
+
 std::string message_of(const Raw& raw, bool has_message, bool has_size) {
   if (!has_message && !has_size)
     throw UsageError{
@@ -178,7 +195,10 @@ Options options_of(const CLI::App& app, const Raw& raw) {
     throw UsageError{"--ring is not for --url: the server behind it belongs to one ring"};
   if (http && app.count("--ttl-ms") > 0)
     throw UsageError{"--ttl-ms cannot be said by HTTP; use --peer or --service, or leave it out"};
+  if (http && !raw.ring_key_file.empty())
+    throw UsageError{"--ring-key-file is not for --url: HTTP does not go by the ring port"};
   options.ring = ring_of(raw, options.target);
+  if (!http) options.ring_keys = ring_keys_of(raw);
   if (options.ring.size() > kNameBytesMax) throw UsageError{"--ring must have at most 253 bytes"};
   options.message = message_of(raw, app.count("message") > 0, app.count("--size") > 0);
   options.count = raw.count;
@@ -227,6 +247,8 @@ std::variant<Options, Stop> parse_options(int argc, const char* const* argv) {
       ->type_name("IP[:PORT]");
   app.add_option("--ring", raw.ring, "The ring's name [the service's name, else podring]")
       ->type_name("NAME");
+  app.add_option("--ring-key-file", raw.ring_key_file, "The ring's key, as its peers have it")
+      ->type_name("FILE");
   terminal::take_whole_number(
       *app.add_option("--port", raw.port, "Ring port when the target names none [5570]"), 1, 65535);
   terminal::take_whole_number(

@@ -9,6 +9,7 @@
 #include "app/http_url.h"
 #include "core/codec.h"
 #include "core/types.h"
+#include "lane/seal.h"
 #include "net/dns_server.h"
 
 namespace podring::inject {
@@ -36,7 +37,8 @@ using Target = std::variant<PeerTarget, ServiceTarget, UrlTarget>;
 
 struct Options {
   Target target;
-  std::string ring;  ///< not for UrlTarget
+  std::string ring;          ///< not for UrlTarget
+  lane::RingKeys ring_keys;  ///< neither
   std::string message;
   std::uint64_t count = 1;
   std::optional<double> rate;  ///< messages a second; nullopt: as fast as answers come

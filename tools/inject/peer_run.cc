@@ -120,6 +120,7 @@ void PeerRun::connect(TimePoint now) {
   SeedClientOptions options;
   options.ring = options_.ring;
   options.name = "inject";
+  options.keys = options_.ring_keys;
   auto connection = std::make_unique<Connection>(context_, options, boot_);
   boot_.value += 2;  // to a peer each connection is a client of its own
   connection->address = addresses_[next_address_];
@@ -131,6 +132,7 @@ void PeerRun::connect(TimePoint now) {
 
 void PeerRun::watch(Connection& connection) {
   connection.watched = connection.client.fds();
+  connection.sockets = connection.client.sockets_made();
   for (const int fd : connection.watched) {
     if (fd >= 0) loop_.watch(fd, EPOLLIN, [](std::uint32_t) {});
   }
@@ -145,6 +147,10 @@ void PeerRun::unwatch(Connection& connection) {
 bool PeerRun::turn(TimePoint now, Connection& connection) {
   if (connection.client.failed() && connection.sent.empty() && connection.retired) return false;
   const std::vector<SeedNews>& all = connection.client.on_ready(now);
+  if (connection.sockets != connection.client.sockets_made()) {
+    unwatch(connection);
+    watch(connection);
+  }
   for (const SeedNews& news : all) on_news(now, connection, news);
   const bool is_new = !connection.was_greeted;
   if (connection.client.greeted()) {

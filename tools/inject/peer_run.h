@@ -47,7 +47,8 @@ class PeerRun {
     Address address;
     std::map<std::uint64_t, Message> sent;  // by request
     std::array<int, 2> watched{-1, -1};
-    bool retired = false;  // takes no new messages
+    std::uint64_t sockets = 0;  // SeedClient::sockets_made() when they were
+    bool retired = false;       // takes no new messages
     bool was_greeted = false;
   };
 
