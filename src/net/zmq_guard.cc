@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <iterator>
 #include <memory>
 #include <mutex>
 #include <string_view>
@@ -232,7 +233,14 @@ bool is_not_yet(int error) { return error == EAGAIN || error == EWOULDBLOCK || e
 
 }  // namespace
 
-bool works() { return find_libzmq().end != 0; }
+bool works() {
+  if (find_libzmq().end == 0) return false;
+  // What the dynamic linker finds first must be this program's, not libc's.
+  constexpr const char* kOurs[] = {"accept4", "connect", "getsockopt", "recv", "send", "close"};
+  return std::all_of(std::begin(kOurs), std::end(kOurs), [](const char* name) {
+    return ::dlsym(RTLD_DEFAULT, name) != ::dlsym(RTLD_NEXT, name);
+  });
+}
 void set_limits(const Limits& limits) { Guard::instance().set_limits(limits); }
 void watch_listener(int fd) { Guard::instance().listen(fd); }
 bool watches(int fd) { return Guard::instance().watches(fd); }

@@ -115,8 +115,8 @@ ZmqTransport::ZmqTransport(Loop& loop, const ZmqOptions& options)
             keys_.empty() ? std::nullopt : std::optional{keys_.front().dialler.open}} {
   if (!zmq_guard::works())
     throw TransportError{
-        "libzmq is not a shared library here, so nothing can stand in front of it; link podring "
-        "with libzmq.so"};
+        "nothing stands in front of libzmq in this build; link podring with libzmq.so, and export "
+        "the symbols that zmq_guard.cc defines"};
   zmq_guard::set_limits(options.guard);
   router_ = zmq::socket_t{context_, zmq::socket_type::router};
   set_common(router_, ZmqGate::kIncoming, !options.bind.is_v4());
