@@ -1,146 +1,112 @@
-// The envelopes a peer has custody of: what each is, where it stands, and who waits for a word on
-// it.
+// What this peer has custody of, and which ids it remembers. In: envelopes that were accepted,
+// acks' replicas, releases. Out: entries, whether a copy is news, what may be acknowledged of an
+// entry.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
-#include <memory>
+#include <optional>
 #include <vector>
 
-#include "core/codec.h"
-#include "core/envelope.h"
-#include "core/types.h"
+#include "core/custody_table.h"
+#include "core/id_memory.h"
+#include "core/peer_report.h"
 
 namespace podring {
 
-/// A sequence number of an inbound session whose dialler waits for a word.
-struct Waiter {
-  std::uint32_t session = 0;  ///< index in the table of inbound sessions
-  std::uint32_t generation =
-      0;  ///< of that table's entry; another one means: nobody waits any more
-  std::uint64_t sequence = 0;
-};
+/// Whole milliseconds of a duration that is no longer than 49 days.
+[[nodiscard]] constexpr std::uint32_t milliseconds_of(Duration duration) {
+  return static_cast<std::uint32_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
+}
 
-/// Nearly always one, so the first has its place here and costs no look elsewhere.
-class Waiters {
- public:
-  void add(const Waiter& waiter) {
-    if (first_.session == kNobody) {
-      first_ = waiter;
-    } else {
-      more_.push_back(waiter);
-    }
-  }
-  void clear() {
-    first_.session = kNobody;
-    more_.clear();
-  }
-  void for_each(auto&& take) const {
-    if (first_.session != kNobody) take(first_);
-    for (const Waiter& waiter : more_) take(waiter);
-  }
-  void erase_if(auto&& is_over) {
-    if (first_.session != kNobody && is_over(first_)) first_.session = kNobody;
-    std::erase_if(more_, is_over);
-  }
-
- private:
-  static constexpr std::uint32_t kNobody = UINT32_MAX;
-  Waiter first_{kNobody, 0, 0};
-  std::vector<Waiter> more_;
-};
-
-/// What acks and the queue look at comes first: with thousands of entries each line of the cache
-/// that is touched is a miss.
-struct alignas(64) Held {
-  enum class State : std::uint8_t {
-    free,
-    delivering,  ///< the program beside this pod is asked; then it ends or is queued
-    queued,      ///< waits to be sent
-    sent,        ///< on a link, not let go
-    logging,     ///< has ended here; the line must be written before it is acked
-  };
-  State state = State::free;
-  bool received = false;         ///< sent, and the successor says it holds it
-  bool in_deque = false;         ///< its index stands in a queue; stays true while a stale one does
-  bool own_seed = false;         ///< seeded here and not yet confirmed as safe
-  std::uint8_t named_count = 0;  ///< places other than one's own, from the successor's last word
-  End end = End::none;           ///< logging
-  std::uint32_t link = 0;        ///< sent: the link's id
-  std::uint32_t bytes = 0;       ///< counted against the queue's byte budget
-  std::uint64_t sequence = 0;    ///< sent: its number there
-  TimePoint accepted;
-  std::uint64_t named[2] = {0, 0};
-  Waiters waiters;
-  Envelope envelope;
-  WallTime arrived;
+/// What the custody of an entry began with.
+struct Acceptance {
+  Now now;
   Address sender;
-  std::uint32_t attempt = 0;   ///< sessions in which this hand-over was tried
-  std::uint64_t ticket = 0;    ///< logging
-  std::uint64_t delivery = 0;  ///< delivering: the number of its Deliver
-
-  /// Takes up room in the queue: the successor has not got it yet, or its end waits for the log.
-  [[nodiscard]] bool in_queue() const {
-    return state == State::queued || state == State::logging || state == State::delivering ||
-           (state == State::sent && !received);
-  }
+  bool own_seed = false;
+  /// The id is remembered for so much longer than the envelope's time left.
+  Duration grace{};
 };
 
-/// A slab: indices stay, entries are reused with their buffers. The buffers of free entries are
-/// kept up to kKeptBytesMax, so that a burst of large envelopes does not keep its memory.
 class Custody {
  public:
-  static constexpr std::size_t kKeptBytesMax = 16 * 1024 * 1024;
+  explicit Custody(std::size_t ids_max) : memory_{ids_max} {}
 
-  [[nodiscard]] std::uint32_t take() {
-    ++size_;
-    for (std::vector<std::uint32_t>* free : {&free_, &free_bare_}) {
-      if (free->empty()) continue;
-      const std::uint32_t index = free->back();
-      free->pop_back();
-      kept_bytes_ -= (*this)[index].envelope.tail.capacity();
-      return index;
+  [[nodiscard]] CustodyEntry& operator[](EntryIndex index) { return table_[index]; }
+  [[nodiscard]] const CustodyEntry& operator[](EntryIndex index) const { return table_[index]; }
+  void prefetch(EntryIndex index) const { table_.prefetch(index); }
+  [[nodiscard]] std::size_t size() const { return table_.size(); }
+
+  /// Bytes that an envelope counts against byte budgets.
+  [[nodiscard]] static std::size_t bytes_of(const Envelope& envelope) {
+    return kHeadBytes + envelope.tail.size();
+  }
+  /// What is remembered of an id; nullptr: nothing. Good until the next call that adds ids.
+  [[nodiscard]] Remembered* find(EnvelopeId id) {
+    Remembered* known = memory_.find(id);
+    return known != nullptr && rules::is_remembered(*known) ? known : nullptr;
+  }
+  [[nodiscard]] const Remembered* look_up(EnvelopeId id) const { return memory_.find(id); }
+  /// A copy that is at most as far as the one remembered is a duplicate.
+  [[nodiscard]] static bool is_news(const Envelope& envelope, const Remembered* known) {
+    return known == nullptr || rules::is_later_lap(envelope.head.lap + 1, known->lap_plus_one);
+  }
+  /// Takes the envelope (what it is swapped for is scratch) and remembers its id and lap. `known`:
+  /// as find() says. `into`: the entry of an earlier copy, detached by the caller; kNoEntry: a new
+  /// one.
+  EntryIndex accept(Envelope& envelope, const Acceptance& acceptance, Remembered* known,
+                    EntryIndex into);
+  /// Once more: its end travels on as a receipt.
+  void remember_longer(EnvelopeId id, Duration by);
+  /// Custody is over. Who waits for acks must have been told.
+  void release(EntryIndex index, bool final) {
+    Remembered* record = memory_.find(table_[index].envelope.head.id);
+    if (record != nullptr && record->held == index) {
+      record->held = Remembered::kNotHeld;
+      record->final = final;
     }
-    if (slots_ % kChunk == 0) chunks_.push_back(std::make_unique<Held[]>(kChunk));
-    return slots_++;
+    table_.give_back(index);
   }
-  void give_back(std::uint32_t index) {
-    Held& held = (*this)[index];
-    std::string& tail = held.envelope.tail;
-    tail.clear();
-    const bool keep = kept_bytes_ + tail.capacity() <= kKeptBytesMax;
-    if (!keep) std::string{}.swap(tail);  // an assignment would keep it
-    kept_bytes_ += tail.capacity();
-    held.waiters.clear();
-    held.envelope.detours.clear();
-    held.state = Held::State::free;
-    held.received = held.own_seed = false;
-    held.named_count = 0;
-    held.attempt = 0;
-    (keep ? free_ : free_bare_).push_back(index);
-    --size_;
+  /// Forgets ids that are past their time, and the oldest beyond the bound: how many of those.
+  std::size_t forget(TimePoint now) { return memory_.forget(now); }
+  [[nodiscard]] bool is_over_bound() const { return memory_.is_over_bound(); }
+  [[nodiscard]] std::size_t remembered() const { return memory_.size(); }
+
+  /// The sites, beside this peer's own, that hold a replica by the successor's last ack: the
+  /// successor's own, and one further on that it names.
+  static void set_replicas(CustodyEntry& entry, std::uint64_t own_site,
+                           std::uint64_t successor_site, std::optional<std::uint64_t> named_site) {
+    entry.replica_count = rules::replicas_kept(entry.replica_count);
+    const auto add = [&](std::uint64_t site) {
+      if (!rules::is_further_site(site, own_site) || entry.replica_count == 2) return;
+      if (entry.replica_count == 1 && entry.replicas[0] == site) return;
+      entry.replicas[entry.replica_count++] = site;
+    };
+    add(successor_site);
+    if (named_site) add(*named_site);
   }
-  [[nodiscard]] Held& operator[](std::uint32_t index) {
-    return chunks_[index / kChunk][index % kChunk];
+  [[nodiscard]] static std::uint32_t time_left_ms(const CustodyEntry& entry, TimePoint now) {
+    const std::uint32_t spent = milliseconds_of(now - entry.accepted);
+    const std::uint32_t left = entry.envelope.head.time_left_ms;
+    return left > spent ? left - spent : 0;
   }
-  [[nodiscard]] const Held& operator[](std::uint32_t index) const {
-    return chunks_[index / kChunk][index % kChunk];
+
+  [[nodiscard]] bool is_held(EntryIndex index) const {
+    return index < table_.slots() && table_[index].state != CustodyEntry::State::free;
   }
-  /// Says that it is about to be looked at, so that the processor can fetch it meanwhile.
-  void prefetch(std::uint32_t index) const {
-    const auto* held = reinterpret_cast<const char*>(&(*this)[index]);
-    for (std::size_t at = 0; at < sizeof(Held); at += 64) __builtin_prefetch(held + at);
+  void for_each(auto&& take) const {
+    for (EntryIndex index = 0; index < table_.slots(); ++index) {
+      if (table_[index].state != CustodyEntry::State::free) take(index, table_[index]);
+    }
   }
-  [[nodiscard]] std::size_t size() const { return size_; }
-  [[nodiscard]] std::uint32_t slots() const { return slots_; }
+  [[nodiscard]] std::vector<EnvelopeId> ids() const;
 
  private:
-  static constexpr std::uint32_t kChunk = 256;
-  std::vector<std::unique_ptr<Held[]>> chunks_;  // references stay good while it grows
-  std::uint32_t slots_ = 0;
-  std::vector<std::uint32_t> free_;       // with a buffer to be used again
-  std::vector<std::uint32_t> free_bare_;  // without
-  std::size_t size_ = 0;
-  std::size_t kept_bytes_ = 0;  // capacity of the tails of free entries
+  static constexpr std::size_t kHeadBytes = 160;  ///< of an envelope beside its tail, about
+
+  CustodyTable table_;
+  IdMemory memory_;
 };
 
 }  // namespace podring

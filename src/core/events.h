@@ -1,6 +1,7 @@
 // What the core tells the world happened: the source of log lines, metrics and the live feed.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -106,6 +107,7 @@ struct Shed {
   std::uint64_t count =
       0;  ///< since the last line of this kind; at most one line a second and kind
 };
+inline constexpr std::size_t kShedKinds = 6;  ///< values of Shed::What
 struct LeavingStarted {};
 struct HeldAtExit {  ///< one per id, when the grace time ends with custody left
   EnvelopeId id;

@@ -31,6 +31,13 @@ Remembered* IdMemory::find(EnvelopeId id) {
   return record.lap_plus_one == 0 ? nullptr : &record;
 }
 
+const Remembered* IdMemory::find(EnvelopeId id) const {
+  const auto found = pages_.find({id.boot, id.counter / kPageIds});
+  if (found == pages_.end()) return nullptr;
+  const Remembered& record = found->second->ids[id.counter % kPageIds];
+  return record.lap_plus_one == 0 ? nullptr : &record;
+}
+
 Remembered& IdMemory::at(EnvelopeId id) {
   const PageKey key{id.boot, id.counter / kPageIds};
   Page* page = page_of(key);
@@ -80,13 +87,6 @@ std::size_t IdMemory::forget(TimePoint now) {
     }
   }
   return forgotten_early;
-}
-
-void IdMemory::erase(EnvelopeId id) {
-  Remembered* record = find(id);
-  if (record == nullptr) return;
-  *record = {};
-  --size_;
 }
 
 }  // namespace podring

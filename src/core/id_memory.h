@@ -33,16 +33,16 @@ class IdMemory {
   [[nodiscard]] Remembered& at(EnvelopeId id);
   /// The record of `id`, or nullptr.
   [[nodiscard]] Remembered* find(EnvelopeId id);
+  [[nodiscard]] const Remembered* find(EnvelopeId id) const;
   /// Call when at(id).lap_plus_one was set for the first time.
   void count_new() { ++size_; }
 
   /// Forgets what is past its time, a few pages a call, and the oldest beyond the bound. Returns
   /// how many ids were forgotten before their time.
   std::size_t forget(TimePoint now);
-  /// For the simulator's mutation: forgets this id, held or not.
-  void erase(EnvelopeId id);
 
   [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] bool is_over_bound() const { return size_ > ids_max_; }
 
  private:
   static constexpr std::uint64_t kPageIds = 64;

@@ -5,7 +5,8 @@
 
 namespace podring {
 
-Ring::Ring(Address self, std::span<const Address> others) : members_(others.begin(), others.end()) {
+Ring::Ring(Address self, std::span<const Address> others)
+    : self_{self}, members_(others.begin(), others.end()) {
   members_.push_back(self);
   std::sort(members_.begin(), members_.end());
   members_.erase(std::unique(members_.begin(), members_.end()), members_.end());

@@ -25,6 +25,7 @@ class Ring {
   Ring() = default;
   Ring(Address self, std::span<const Address> others);
 
+  [[nodiscard]] Address self() const { return self_; }
   [[nodiscard]] const std::vector<Address>& members() const { return members_; }
   [[nodiscard]] std::size_t size() const { return members_.size(); }
   [[nodiscard]] bool contains(Address address) const;
@@ -37,6 +38,7 @@ class Ring {
   friend bool operator==(const Ring& a, const Ring& b) { return a.members_ == b.members_; }
 
  private:
+  Address self_;
   std::vector<Address> members_;
   std::uint64_t digest_ = 0;
 };

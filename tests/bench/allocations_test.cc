@@ -3,7 +3,7 @@
 #include "bench/allocations.h"
 
 #include "bench/memory_ring.h"
-#include "core/custody.h"
+#include "core/custody_table.h"
 #include "support/catch.h"
 
 using namespace podring;  // NOLINT(google-build-using-namespace): the subject is the namespace
@@ -58,7 +58,7 @@ TEST_CASE("allocations per hop are equal at hop 10 and at hop 1,000", "[bench][c
 }
 
 TEST_CASE("a burst of large envelopes does not keep its memory", "[bench][core]") {
-  Custody custody;
+  CustodyTable custody;
   const std::uint64_t before = bytes_alive();
   std::vector<std::uint32_t> taken;
   for (int i = 0; i < 400; ++i) {
@@ -67,7 +67,7 @@ TEST_CASE("a burst of large envelopes does not keep its memory", "[bench][core]"
   }
   CHECK(bytes_alive() - before > 400 * kEnvelopeBytesMax);
   for (const std::uint32_t index : taken) custody.give_back(index);
-  CHECK(bytes_alive() - before < Custody::kKeptBytesMax + 2 * kEnvelopeBytesMax);
+  CHECK(bytes_alive() - before < CustodyTable::kKeptBytesMax + 2 * kEnvelopeBytesMax);
   // And what is kept is used again.
   const Allocations allocated = allocations();
   custody[custody.take()].envelope.tail.assign(1000, 'x');

@@ -3,7 +3,7 @@
 
     mutations_test.py SIMULATE SOURCE_DIR
 
-Prints which scenario caught it and which invariant that broke. The mutations are those of `enum class Mutation` of the core and of the lane.
+Prints which scenario caught it and which invariant that broke. The mutations are those of `enum class Fault` (tests/planted) and of `enum class Mutation` of the lane.
 """
 import pathlib
 import re
@@ -15,9 +15,9 @@ SCENARIOS = 20_000  # at most, for each
 
 def main(simulate, source):
     names = []
-    for header in ["src/core/peer.h", "src/lane/mutation.h"]:
+    for header in ["tests/planted/fault.h", "src/lane/mutation.h"]:
         text = pathlib.Path(source, header).read_text(encoding="utf-8")
-        body = re.search(r"enum class Mutation[^{]*\{(.*?)\};", text, re.S).group(1)
+        body = re.search(r"enum class (?:Fault|Mutation)[^{]*\{(.*?)\};", text, re.S).group(1)
         its = re.findall(r"^\s*([a-z_]+),?", body, re.M)
         if its[0] != "none" or len(its) < 10:
             print(f"the mutations of {header} could not be read: {its}")

@@ -103,8 +103,8 @@ void work(Shared& shared, const Command& command, int job, const AnyMutation& mu
 }
 
 std::string replay(const Command& command, std::uint64_t number) {
-  return "simulate" + std::string{command.large ? " --large" : ""} + " --seed " +
-         std::to_string(number) +
+  return (command.mutation == "none" ? "simulate" : "simulate_wrong") +
+         std::string{command.large ? " --large" : ""} + " --seed " + std::to_string(number) +
          (command.mutation == "none" ? "" : " --mutation " + command.mutation) + " --trace";
 }
 
@@ -232,6 +232,11 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "simulate: --mutation: there is no mutation '%s'; there are:\n",
                  command.mutation.c_str());
     for (const NamedMutation& known : kMutations) std::fprintf(stderr, "  %s\n", known.name);
+    return 2;
+  }
+  if (!planted::plant(mutation->core)) {
+    std::fprintf(stderr,
+                 "simulate: --mutation: no rule is wrong in this program; use simulate_wrong\n");
     return 2;
   }
   if (command.ring != 0) return run_ring(command);

@@ -13,7 +13,6 @@ using namespace std::chrono_literals;
 Storm::Storm(std::uint64_t number, Size size, const AnyMutation& mutation)
     : random_(number * 0x9e3779b97f4a7c15ULL + 0x5eed),
       size_(size),
-      mutation_(mutation.core),
       lane_random_(number * 0x9e3779b97f4a7c15ULL + 0x1a7e),
       lane_mutation_(mutation.lane),
       program_random_(number * 0x9e3779b97f4a7c15ULL + 0x9106) {
@@ -59,7 +58,6 @@ Storm::Storm(std::uint64_t number, Size size, const AnyMutation& mutation)
   settings_.hops = static_cast<std::uint32_t>(1 + below(large ? 60 : 20));
   settings_.drain_linger = std::chrono::milliseconds{one_of({0, 300, 2000})};
   settings_.version_max = 2;
-  settings_.mutation = mutation_;
   short_ttl_ = chance(10);
 
   length_ = between(1s, large ? 20s : 15s);

@@ -66,7 +66,6 @@ class Storm {
 
   SplitMix random_;
   Size size_;
-  Mutation mutation_;
   bool healed_ = false;
   bool late_frames_ = false;
   std::uint64_t deaths_ = 0;

@@ -5,17 +5,17 @@
 #include <optional>
 #include <string_view>
 
-#include "core/peer.h"
 #include "lane/mutation.h"
+#include "planted/fault.h"
 
 namespace podring::sim {
 
 /// One of the core's or one of the lane's.
 struct AnyMutation {
   constexpr AnyMutation() = default;
-  constexpr AnyMutation(Mutation of_core) : core{of_core} {}
+  constexpr AnyMutation(planted::Fault of_core) : core{of_core} {}
   constexpr AnyMutation(lane::Mutation of_lane) : lane{of_lane} {}
-  Mutation core = Mutation::none;
+  planted::Fault core = planted::Fault::none;
   lane::Mutation lane = lane::Mutation::none;
 };
 
@@ -25,24 +25,24 @@ struct NamedMutation {
 };
 
 inline constexpr std::array kMutations{
-    NamedMutation{"duplicate_acked_as_safe", Mutation::duplicate_acked_as_safe},
-    NamedMutation{"release_one_step_early", Mutation::release_one_step_early},
-    NamedMutation{"self_hand_over_counts", Mutation::self_hand_over_counts},
-    NamedMutation{"no_merge", Mutation::no_merge},
-    NamedMutation{"wrong_lap_boundary", Mutation::wrong_lap_boundary},
-    NamedMutation{"accept_equal_lap", Mutation::accept_equal_lap},
-    NamedMutation{"no_reack", Mutation::no_reack},
-    NamedMutation{"full_peer_acks", Mutation::full_peer_acks},
-    NamedMutation{"custody_gates_sending", Mutation::custody_gates_sending},
-    NamedMutation{"bubble_rule_off", Mutation::bubble_rule_off},
-    NamedMutation{"held_ids_forgotten", Mutation::held_ids_forgotten},
-    NamedMutation{"never_resend", Mutation::never_resend},
-    NamedMutation{"no_reroute_of_received", Mutation::no_reroute_of_received},
-    NamedMutation{"end_acked_before_logged", Mutation::end_acked_before_logged},
-    NamedMutation{"stale_session_acks", Mutation::stale_session_acks},
-    NamedMutation{"places_never_shrink", Mutation::places_never_shrink},
-    NamedMutation{"program_not_waited_for", Mutation::program_not_waited_for},
-    NamedMutation{"every_answer_is_yes", Mutation::every_answer_is_yes},
+    NamedMutation{"duplicate_acked_as_safe", planted::Fault::duplicate_acked_as_safe},
+    NamedMutation{"release_one_step_early", planted::Fault::release_one_step_early},
+    NamedMutation{"self_hand_over_counts", planted::Fault::self_hand_over_counts},
+    NamedMutation{"no_merge", planted::Fault::no_merge},
+    NamedMutation{"wrong_lap_boundary", planted::Fault::wrong_lap_boundary},
+    NamedMutation{"accept_equal_lap", planted::Fault::accept_equal_lap},
+    NamedMutation{"no_reack", planted::Fault::no_reack},
+    NamedMutation{"full_peer_acks", planted::Fault::full_peer_acks},
+    NamedMutation{"custody_gates_sending", planted::Fault::custody_gates_sending},
+    NamedMutation{"bubble_rule_off", planted::Fault::bubble_rule_off},
+    NamedMutation{"held_ids_forgotten", planted::Fault::held_ids_forgotten},
+    NamedMutation{"never_resend", planted::Fault::never_resend},
+    NamedMutation{"no_reroute_of_received", planted::Fault::no_reroute_of_received},
+    NamedMutation{"end_acked_before_logged", planted::Fault::end_acked_before_logged},
+    NamedMutation{"stale_session_acks", planted::Fault::stale_session_acks},
+    NamedMutation{"places_never_shrink", planted::Fault::places_never_shrink},
+    NamedMutation{"program_not_waited_for", planted::Fault::program_not_waited_for},
+    NamedMutation{"every_answer_is_yes", planted::Fault::every_answer_is_yes},
     NamedMutation{"any_token", lane::Mutation::any_token},
     NamedMutation{"damaged_taken", lane::Mutation::damaged_taken},
     NamedMutation{"unproven_lane", lane::Mutation::unproven_lane},

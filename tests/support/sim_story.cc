@@ -21,7 +21,11 @@ NetOptions net_options(const StoryOptions& options) {
 
 Story::Story(StoryOptions options) : net(net_options(options)), options_(std::move(options)) {
   if (const char* name = std::getenv("PODRING_MUTATION"); name != nullptr) {
-    if (const auto mutation = mutation_named(name)) options_.settings.mutation = mutation->core;
+    const auto mutation = mutation_named(name);
+    if (!mutation || !planted::plant(mutation->core)) {
+      std::fprintf(stderr, "PODRING_MUTATION: this program has no fault '%s' to plant\n", name);
+      std::abort();
+    }
   }
   net.filter = [this](const FrameInfo& info) { return judge(info); };
   net.on_event = [this](Pid pid, const Event& event) { watch(pid, event); };
@@ -49,7 +53,6 @@ std::vector<Host> Story::hosts_of(std::string_view letters) const {
 Pid Story::start(char letter, std::string_view view, std::optional<Settings> settings) {
   ProcessOptions process;
   process.settings = settings.value_or(options_.settings);
-  process.settings.mutation = options_.settings.mutation;
   process.log_delay = options_.log_delay;
   process.program = options_.program;
   process.settings.deliver = process.program.has_value();

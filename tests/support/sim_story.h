@@ -40,9 +40,9 @@ struct Match {
 
 class Story {
  public:
-  /// Starts everybody with one fixed view and waits until the ring is whole. The environment
-  /// variable PODRING_MUTATION (a name from core/peer.h) breaks the protocol: the stories must
-  /// notice.
+  /// Starts everybody with one fixed view and waits until the ring is whole. In a program
+  /// with wrong rules the environment variable PODRING_MUTATION (a name from planted/fault.h)
+  /// plants one: the stories must notice.
   explicit Story(StoryOptions options);
 
   SimNet net;

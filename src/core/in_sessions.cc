@@ -1,0 +1,226 @@
+#include "core/in_sessions.h"
+
+#include <algorithm>
+#include <chrono>
+
+namespace podring {
+namespace {
+
+constexpr auto kForgottenAfter = std::chrono::seconds{60};
+
+}  // namespace
+
+// ---- who is there
+
+SessionIndex InSessions::find(RouteId route, std::uint64_t session) const {
+  const auto found = by_route_.find(route);
+  if (found == by_route_.end() || sessions_[found->second].session != session) return kNoSession;
+  return found->second;
+}
+
+InSessions::Opened InSessions::open(RouteId route, std::uint64_t session, const HelloFrame& hello,
+                                    std::uint8_t version) {
+  if (const auto found = by_boot_.find(hello.identity.boot); found != by_boot_.end()) {
+    const InSession& known = sessions_[found->second];
+    if (session < known.session) return {Opening::late, kNoSession};
+    if (session == known.session) {
+      if (known.route != route) return {Opening::elsewhere, kNoSession};
+      return {Opening::taken, found->second};
+    }
+    drop(found->second);
+  }
+  if (const auto other = by_route_.find(route); other != by_route_.end()) drop(other->second);
+  if (by_boot_.size() >= local_.settings.sessions_max && !evict())
+    return {Opening::too_many, kNoSession};
+  const SessionIndex index = take_place();
+  InSession& fresh = sessions_[index];
+  fresh.used = true;
+  fresh.route = route;
+  fresh.session = session;
+  fresh.remote = hello.identity;
+  fresh.role = hello.role;
+  fresh.version = version;
+  by_route_[route] = index;
+  by_boot_[hello.identity.boot] = index;
+  ++turn_.counters.hellos_accepted;
+  return {Opening::taken, index};
+}
+
+void InSessions::answer(SessionIndex index, const HelloFrame& hello, Credit credit) {
+  InSession& session = sessions_[index];
+  session.last_heard = turn_.steady();
+  session.leaving = hello.leaving;
+  session.takes_status = hello.takes_status;
+  HelloFrame answer = local_.hello(hello.dialled, credit);
+  answer.answer = true;
+  told_credit(session, credit);
+  send(session, write_frame({1, session.session}, answer));
+}
+
+SessionIndex InSessions::take_place() {
+  if (free_.empty()) {
+    sessions_.emplace_back();
+    return static_cast<SessionIndex>(sessions_.size() - 1);
+  }
+  const SessionIndex index = free_.back();
+  free_.pop_back();
+  return index;
+}
+
+void InSessions::drop(SessionIndex index) {
+  InSession& session = sessions_[index];
+  if (session.told_no_credit) --told_no_credit_;
+  if (const auto route = by_route_.find(session.route);
+      route != by_route_.end() && route->second == index) {
+    by_route_.erase(route);
+  }
+  by_boot_.erase(session.remote.boot);
+  const std::uint32_t generation = session.generation + 1;
+  session = InSession{};
+  session.generation = generation;
+  free_.push_back(index);
+}
+
+/// Makes a place at the bound by dropping the session that has been silent the longest.
+bool InSessions::evict() {
+  SessionIndex oldest = kNoSession;
+  for (SessionIndex index = 0; index < sessions_.size(); ++index) {
+    if (sessions_[index].used &&
+        (oldest == kNoSession || sessions_[index].last_heard < sessions_[oldest].last_heard))
+      oldest = index;
+  }
+  if (oldest == kNoSession ||
+      turn_.steady() - sessions_[oldest].last_heard < local_.settings.silent_after)
+    return false;
+  drop(oldest);
+  ++turn_.counters.sessions_evicted;
+  turn_.drop(Shed::What::session_evicted);
+  return true;
+}
+
+void InSessions::forget_silent() {
+  for (SessionIndex index = 0; index < sessions_.size(); ++index) {
+    if (sessions_[index].used && turn_.steady() - sessions_[index].last_heard > kForgottenAfter)
+      drop(index);
+  }
+}
+
+void InSessions::refuse(RouteId route, FrameHeader to, RefuseCode code, const std::string& reason,
+                        std::uint64_t request) {
+  turn_.send_route(route, write_frame(to, RefuseFrame{code, reason, request}));
+}
+
+bool InSessions::all_done(TimePoint now) const {
+  return std::none_of(sessions_.begin(), sessions_.end(), [&](const InSession& session) {
+    return session.used && !session.window.empty() &&
+           now - session.last_heard < local_.settings.silent_after;
+  });
+}
+
+void InSessions::put_off(Duration late) {
+  for (InSession& session : sessions_) session.last_heard += late;
+}
+
+// ---- acks
+
+template <typename Change>
+void InSessions::change(SessionIndex index, const Change& of_window) {
+  ReceiveWindow& window = sessions_[index].window;
+  const bool had_news = window.has_news();
+  of_window(window);
+  if (!had_news && window.has_news()) with_news_.push_back(index);
+}
+
+void InSessions::set(const Waiter& waiter, const AckState& state) {
+  if (!is_waiting(waiter)) return;
+  change(waiter.session, [&](ReceiveWindow& window) { window.set(waiter.sequence, state); });
+}
+
+void InSessions::repeat(SessionIndex index, std::uint64_t sequence) {
+  change(index, [&](ReceiveWindow& window) {
+    if (rules::is_acked_again(window.at(sequence).acked)) window.repeat(sequence);
+  });
+}
+
+void InSessions::on_ping(SessionIndex index, const PingFrame& ping, Credit credit) {
+  InSession& session = sessions_[index];
+  session.window.advance_to(ping.floor);
+  for (const SequenceRange& ask : ping.asks) {
+    if (session.window.empty()) break;
+    const std::uint64_t last = std::min(ask.last, session.window.end() - 1);
+    for (std::uint64_t n = std::max(ask.first, session.window.base()); n <= last; ++n)
+      repeat(index, n);
+    session.window.hurry();
+  }
+  told_credit(session, credit);
+  send(session,
+       write_frame(session.header(), PongFrame{ping.token, credit.envelopes, credit.bytes}));
+}
+
+void InSessions::on_ack_lost(SessionIndex index, const AckFrame& ack) {
+  change(index, [&](ReceiveWindow& window) {
+    for (const AckRange& range : ack.ranges) window.repeat_all(range.range);
+    window.hurry();
+  });
+  InSession& session = sessions_[index];
+  if (ack.ranges.empty() && !session.told_no_credit) {
+    session.told_no_credit = true;  // as far as its dialler knows; write_acks() tells
+    ++told_no_credit_;
+  }
+}
+
+void InSessions::write(InSession& session, Credit credit) {
+  ack_.number = session.window.on_ack(turn_.steady() + local_.settings.ack_every);
+  ack_.room_envelopes = credit.envelopes;
+  ack_.room_bytes = credit.bytes;
+  told_credit(session, credit);
+  send(session, write_frame(session.header(), ack_));
+  ack_.ranges.clear();
+}
+
+bool InSessions::write_news(SessionIndex index, Credit credit) {
+  InSession& session = sessions_[index];
+  if (!session.used || !session.window.has_news()) return true;
+  if (!session.window.is_ack_due(turn_.steady(), credit.envelopes)) return false;
+  session.window.take_news(ack_.ranges, [&] { write(session, credit); });
+  if (!ack_.ranges.empty()) write(session, credit);
+  return true;
+}
+
+void InSessions::write_acks(Credit credit) {
+  std::erase_if(with_news_, [&](SessionIndex index) { return write_news(index, credit); });
+  if (told_no_credit_ == 0 || !credit.any()) return;
+  ack_.ranges.clear();
+  for (InSession& session : sessions_) {
+    if (session.used && session.told_no_credit) write(session, credit);
+  }
+}
+
+bool InSessions::was_told_safe(EntryIndex entry) const {
+  const auto told = [entry](const InSession& session) {
+    const ReceiveWindow& window = session.window;
+    for (std::uint64_t n = window.base(); session.used && n < window.end(); ++n) {
+      const ReceiveWindow::Slot& slot = window.at(n);
+      if (slot.known && slot.acked && slot.entry == entry && slot.state.level != Word::received)
+        return true;
+    }
+    return false;
+  };
+  return std::any_of(sessions_.begin(), sessions_.end(), told);
+}
+
+TimePoint InSessions::next_ack() const {
+  TimePoint at = TimePoint::max();
+  for (const SessionIndex index : with_news_) at = std::min(at, sessions_[index].window.ack_at());
+  return at;
+}
+
+/// Remembers whether the dialler of this session believes that there is no credit.
+void InSessions::told_credit(InSession& session, Credit credit) {
+  const bool none = !credit.any();
+  if (none == session.told_no_credit) return;
+  session.told_no_credit = none;
+  none ? ++told_no_credit_ : --told_no_credit_;
+}
+
+}  // namespace podring

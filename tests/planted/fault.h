@@ -1,0 +1,37 @@
+// The wrong rules that the simulator must notice: one of them can be planted in a process that is
+// built with them (tests/planted). Every other build has none.
+#pragma once
+
+#include <cstdint>
+
+namespace podring::planted {
+
+/// What is wrong with the core (tests/planted/core/rules.h).
+enum class Fault : std::uint8_t {
+  none,
+  duplicate_acked_as_safe,
+  release_one_step_early,  ///< released at `received`
+  self_hand_over_counts,   ///< the own site counts as a further one
+  no_merge,                ///< an id that comes back does not take the held one's place
+  wrong_lap_boundary,      ///< [x, y) in place of (x, y]
+  accept_equal_lap,        ///< >= for >
+  no_reack,                ///< a repeated sequence number is not answered
+  full_peer_acks,          ///< says received and drops
+  custody_gates_sending,   ///< held envelopes count against the queue
+  bubble_rule_off,
+  held_ids_forgotten,
+  never_resend,
+  no_reroute_of_received,  ///< a dead session hands back only what was not received
+  end_acked_before_logged,
+  stale_session_acks,  ///< an ack for a dead session is believed
+  places_never_shrink,
+  program_not_waited_for,  ///< an envelope goes on before its program has answered
+  every_answer_is_yes,     ///< what the program did not take is called delivered
+};
+
+/// From here on this process works by the wrong rule. False: this build has no wrong rules.
+[[nodiscard]] bool plant(Fault fault);
+/// The one that is planted.
+[[nodiscard]] Fault current();
+
+}  // namespace podring::planted
