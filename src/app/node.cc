@@ -220,9 +220,9 @@ void Node::end_turn() {
 void Node::carry_out(std::vector<Action>& actions) {
   for (Action& action : actions) {
     if (auto* link = std::get_if<SendLink>(&action)) {
-      transport_.send_link(link->link, std::move(link->frame));
+      transport_.send_link(link->link, std::move(link->frame), link->id);
     } else if (auto* route = std::get_if<SendRoute>(&action)) {
-      transport_.send_route(route->route, std::move(route->frame));
+      transport_.send_route(route->route, std::move(route->frame), route->id);
     } else if (const auto* dial = std::get_if<Dial>(&action)) {
       transport_.dial(dial->link, dial->to);
     } else {

@@ -60,11 +60,11 @@ class Node final : private LaneSink {
     peer_.on_route_frame(now_, route, from, frame);
   }
 
-  void on_link_frame_lost(LinkId link, ByteView frame) override {
-    peer_.on_link_frame_lost(now_, link, frame);
+  void on_link_frame_lost(LinkId link, const SendId& id) override {
+    peer_.on_link_frame_lost(now_, link, id);
   }
-  void on_route_frame_lost(RouteId route, ByteView frame) override {
-    peer_.on_route_frame_lost(now_, route, frame);
+  void on_route_frame_lost(RouteId route, const SendId& id) override {
+    peer_.on_route_frame_lost(now_, route, id);
   }
   void on_link_frame_max(LinkId link, std::optional<std::size_t> bytes) override {
     peer_.on_link_frame_max(now_, link, bytes);

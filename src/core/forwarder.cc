@@ -100,12 +100,14 @@ void Forwarder::send_queue(OutSession& link) {
     note_cut(entry, hand_over);
     codec.add(entry.envelope, hand_over);
     if (codec.count() > 1 && codec.bytes() > frame_max) {
-      out_.send(link, codec.finish_but_last(link.header(), link.window.base(), first));
+      const auto count = static_cast<std::uint32_t>(codec.count() - 1);
+      out_.send(link, codec.finish_but_last(link.header(), link.window.base(), first),
+                SendId{first, count});
       first = link.window.end();
     }
     put_in_flight(link, index);
   }
-  if (codec.count() > 0) out_.send(link, codec.finish(link.header(), link.window.base(), first));
+  send_batch(link, codec, first);
   if (link.window.unreceived() > 0 && !link.timers.is_on(LinkTimer::resend))
     link.timers.set(LinkTimer::resend, turn_.steady() + out_.timeout(link, 0));
 }
@@ -146,6 +148,12 @@ void Forwarder::put_in_flight(OutSession& link, EntryIndex index) {
   ++turn_.counters.hops_sent;
 }
 
+void Forwarder::send_batch(OutSession& link, RelayCodec& codec, std::uint64_t first) {
+  if (codec.count() == 0) return;
+  const SendId id{first, static_cast<std::uint32_t>(codec.count())};
+  out_.send(link, codec.finish(link.header(), link.window.base(), first), id);
+}
+
 // ---- again
 
 /// A frame's worth of what the remote does not say it has of these numbers, or one envelope.
@@ -155,19 +163,16 @@ void Forwarder::resend_range(OutSession& link, std::uint64_t first, std::uint64_
   std::uint64_t run = 0;  // the first number of the frame
   std::size_t bytes = 0;
   std::size_t tried = 0;
-  const auto send_run = [&] {
-    if (codec.count() > 0) out_.send(link, codec.finish(link.header(), link.window.base(), run));
-  };
   for (std::uint64_t sequence = std::max(first, link.window.base());
        sequence < std::min(end, link.window.end()); ++sequence) {
     SendWindow::Slot& slot = link.window.at(sequence);
     if (slot.entry == kNoEntry || !rules::is_sent_again(slot.received)) {
-      send_run();
+      send_batch(link, codec, run);
       continue;
     }
     if (bytes > 0 && bytes + slot.bytes > local_.settings.frame_bytes) break;
     if (!link.window.credit().any() && tried == link.retries.offered) break;
-    if (codec.count() > 0 && codec.bytes() + slot.bytes > frame_max) send_run();
+    if (codec.count() > 0 && codec.bytes() + slot.bytes > frame_max) send_batch(link, codec, run);
     if (codec.count() == 0) run = sequence;
     const CustodyEntry& entry = delivery_.custody()[slot.entry];
     codec.add(entry.envelope, hand_over_of(entry, link.to));
@@ -176,7 +181,7 @@ void Forwarder::resend_range(OutSession& link, std::uint64_t first, std::uint64_
     slot.resent = true;
     ++turn_.counters.hops_resent;
   }
-  send_run();
+  send_batch(link, codec, run);
 }
 
 void Forwarder::resend(OutSession& link) {
@@ -189,10 +194,6 @@ void Forwarder::resend(OutSession& link) {
   } else {
     link.timers.stop(LinkTimer::resend);
   }
-}
-
-void Forwarder::on_lost(OutSession& link, const RelayFrame& relay) {
-  resend_range(link, relay.first, relay.first + relay.envelopes.size());
 }
 
 std::uint32_t Forwarder::reroute(OutSession& link) {

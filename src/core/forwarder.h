@@ -28,7 +28,9 @@ class Forwarder {
   /// worth.
   void resend(OutSession& link);
   /// A lane says that a frame did not arrive: no time-out is waited for.
-  void on_lost(OutSession& link, const RelayFrame& relay);
+  void on_lost(OutSession& link, const SendId& id) {
+    resend_range(link, id.first, id.first + id.count);
+  }
   /// The session is dead: everything not released on it, received or not, goes to the next healthy
   /// peer. How many envelopes that are.
   std::uint32_t reroute(OutSession& link);
@@ -43,6 +45,7 @@ class Forwarder {
   [[nodiscard]] bool may_send(OutSession& link, std::size_t bytes);
   void put_in_flight(OutSession& link, EntryIndex index);
   void note_cut(const CustodyEntry& entry, const HandOver& hand_over);
+  void send_batch(OutSession& link, RelayCodec& codec, std::uint64_t first);
   void resend_range(OutSession& link, std::uint64_t first, std::uint64_t end);
   [[nodiscard]] HandOver hand_over_of(const CustodyEntry& entry, Address to) const;
 

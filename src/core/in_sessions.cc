@@ -8,14 +8,26 @@ namespace {
 
 constexpr auto kForgottenAfter = std::chrono::seconds{60};
 
+SendId id_of(const AckFrame& ack) {
+  SendId id{0, 0, static_cast<std::uint32_t>(ack.number)};
+  if (ack.ranges.empty()) return id;
+  id.first = ack.ranges.front().range.first;
+  id.count = static_cast<std::uint32_t>(ack.ranges.back().range.last - id.first + 1);
+  return id;
+}
+
 }  // namespace
 
 // ---- who is there
 
-SessionIndex InSessions::find(RouteId route, std::uint64_t session) const {
+SessionIndex InSessions::find(RouteId route) const {
   const auto found = by_route_.find(route);
-  if (found == by_route_.end() || sessions_[found->second].session != session) return kNoSession;
-  return found->second;
+  return found == by_route_.end() ? kNoSession : found->second;
+}
+
+SessionIndex InSessions::find(RouteId route, std::uint64_t session) const {
+  const SessionIndex index = find(route);
+  return index != kNoSession && sessions_[index].session == session ? index : kNoSession;
 }
 
 InSessions::Opened InSessions::open(RouteId route, std::uint64_t session, const HelloFrame& hello,
@@ -157,13 +169,13 @@ void InSessions::on_ping(SessionIndex index, const PingFrame& ping, Credit credi
        write_frame(session.header(), PongFrame{ping.token, credit.envelopes, credit.bytes}));
 }
 
-void InSessions::on_ack_lost(SessionIndex index, const AckFrame& ack) {
+void InSessions::on_ack_lost(SessionIndex index, const SendId& id) {
   change(index, [&](ReceiveWindow& window) {
-    for (const AckRange& range : ack.ranges) window.repeat_all(range.range);
+    window.repeat_ack(id);
     window.hurry();
   });
   InSession& session = sessions_[index];
-  if (ack.ranges.empty() && !session.told_no_credit) {
+  if (id.count == 0 && !session.told_no_credit) {
     session.told_no_credit = true;  // as far as its dialler knows; write_acks() tells
     ++told_no_credit_;
   }
@@ -174,7 +186,7 @@ void InSessions::write(InSession& session, Credit credit) {
   ack_.room_envelopes = credit.envelopes;
   ack_.room_bytes = credit.bytes;
   told_credit(session, credit);
-  send(session, write_frame(session.header(), ack_));
+  send(session, write_frame(session.header(), ack_), id_of(ack_));
   ack_.ranges.clear();
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -46,6 +47,8 @@ class InSessions {
   [[nodiscard]] const std::vector<InSession>& all() const { return sessions_; }
   /// kNoSession: nobody has said hello on this route with this number.
   [[nodiscard]] SessionIndex find(RouteId route, std::uint64_t session) const;
+  /// Whatever its number.
+  [[nodiscard]] SessionIndex find(RouteId route) const;
   [[nodiscard]] bool is_waiting(const Waiter& waiter) const {
     const InSession& session = sessions_[waiter.session];
     return session.used && session.generation == waiter.generation;
@@ -65,8 +68,8 @@ class InSessions {
   void forget_silent();
   void refuse(RouteId route, FrameHeader to, RefuseCode code, const std::string& reason,
               std::uint64_t request = 0);
-  void send(const InSession& session, Bytes frame) {
-    turn_.send_route(session.route, std::move(frame));
+  void send(const InSession& session, Bytes frame, std::optional<SendId> id = std::nullopt) {
+    turn_.send_route(session.route, std::move(frame), id);
   }
 
   /// Whoever waits there is told.
@@ -74,7 +77,7 @@ class InSessions {
   void repeat(SessionIndex index, std::uint64_t sequence);
   void on_ping(SessionIndex index, const PingFrame& ping, Credit credit);
   /// An ack did not arrive: what is true by now of what it carried, and the credit, again.
-  void on_ack_lost(SessionIndex index, const AckFrame& ack);
+  void on_ack_lost(SessionIndex index, const SendId& id);
   void write_acks(Credit credit);
   [[nodiscard]] bool has_news() const { return !with_news_.empty(); }
   /// A dialler was told that the entry is safe, and waits still.

@@ -97,7 +97,9 @@ class OutSessions {
   /// With numbers whose present level is asked for.
   void ping(OutSession& link, std::vector<SequenceRange> asks);
   void ask(OutSession& link);
-  void send(const OutSession& link, Bytes frame) { turn_.send_link(link.id, std::move(frame)); }
+  void send(const OutSession& link, Bytes frame, std::optional<SendId> id = std::nullopt) {
+    turn_.send_link(link.id, std::move(frame), id);
+  }
   /// The remote has credit again: what was turned away is sent again at once.
   void use_credit(OutSession& link, bool had_credit);
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -24,13 +25,23 @@ struct HangUp {  ///< close it and drop what is unsent. Nothing about this link 
                  ///< any more.
   LinkId link = 0;
 };
+/// Names a frame that may go by a way that loses frames. Whoever finds out that it was lost reports
+/// the id; what was in it only the core knows. A frame that is sent again has another content.
+struct SendId {
+  std::uint64_t first = 0;  ///< sequence number
+  std::uint32_t count = 0;
+  std::uint32_t ack = 0;  ///< number of the ack; 0: it is no ack
+  friend bool operator==(const SendId&, const SendId&) = default;
+};
 struct SendLink {  ///< a failed send needs no report: it is one more lost frame
   LinkId link = 0;
   Bytes frame;
+  std::optional<SendId> id{};  ///< nullopt: it goes by the connection alone
 };
 struct SendRoute {
   RouteId route = 0;
   Bytes frame;
+  std::optional<SendId> id{};  ///< likewise
 };
 using Action = std::variant<Dial, HangUp, SendLink, SendRoute>;
 

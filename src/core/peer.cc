@@ -65,21 +65,16 @@ void Peer::on_route_frame(Now now, RouteId route, Address from, ByteView bytes) 
   if (parts.links.take_tick_wanted()) parts.tick_at = now.steady;
 }
 
-void Peer::on_link_frame_lost(Now now, LinkId id, ByteView bytes) {
-  Parts& parts = *parts_;
-  parts.begin(now);
-  OutSession* link = parts.out.find(id);
-  if (link != nullptr && link->is_up() && read_frame(bytes, parts.frame) &&
-      parts.frame.session == link->session && parts.frame.type == FrameType::relay)
-    parts.forwarder.on_lost(*link, parts.frame.relay);
+void Peer::on_link_frame_lost(Now now, LinkId id, const SendId& lost) {
+  parts_->begin(now);
+  OutSession* link = parts_->out.find(id);
+  if (link != nullptr && link->is_up()) parts_->forwarder.on_lost(*link, lost);
 }
 
-void Peer::on_route_frame_lost(Now now, RouteId route, ByteView bytes) {
-  Parts& parts = *parts_;
-  parts.begin(now);
-  if (!read_frame(bytes, parts.frame) || parts.frame.type != FrameType::ack) return;
-  const SessionIndex index = parts.in.find(route, parts.frame.session);
-  if (index != kNoSession) parts.in.on_ack_lost(index, parts.frame.ack);
+void Peer::on_route_frame_lost(Now now, RouteId route, const SendId& lost) {
+  parts_->begin(now);
+  const SessionIndex index = parts_->in.find(route);
+  if (index != kNoSession) parts_->in.on_ack_lost(index, lost);
 }
 
 void Peer::on_link_frame_max(Now now, LinkId id, std::optional<std::size_t> bytes) {

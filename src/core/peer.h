@@ -41,8 +41,8 @@ class Peer {
   void on_route_frame(Now now, RouteId route, Address from, ByteView frame);
   // Frames of one session may come in any order, and by more than one lane. These two say that one
   // that was sent did not arrive; what is true by now of what it carried is then said at once.
-  void on_link_frame_lost(Now now, LinkId link, ByteView frame);
-  void on_route_frame_lost(Now now, RouteId route, ByteView frame);
+  void on_link_frame_lost(Now now, LinkId link, const SendId& id);
+  void on_route_frame_lost(Now now, RouteId route, const SendId& id);
   /// Batches to this link are to be no larger, where an envelope is not; nullopt: as Settings say.
   void on_link_frame_max(Now now, LinkId link, std::optional<std::size_t> bytes);
 

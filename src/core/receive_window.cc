@@ -4,11 +4,11 @@
 
 namespace podring {
 
-bool ReceiveWindow::repeat_all(const SequenceRange& range) {
-  bool any = false;
-  const std::uint64_t first = std::max(range.first, slots_.base());
-  for (std::uint64_t n = first; n <= range.last && slots_.contains(n); ++n) any |= repeat(n);
-  return any;
+void ReceiveWindow::repeat_ack(const SendId& id) {
+  const std::uint64_t end = std::min(id.first + id.count, slots_.end());
+  for (std::uint64_t n = std::max(id.first, slots_.base()); n < end; ++n) {
+    if (slots_.at(n).ack == id.ack) repeat(n);
+  }
 }
 
 void ReceiveWindow::sort_news() {

@@ -8,6 +8,7 @@
 
 #include "core/codec.h"
 #include "core/custody_table.h"
+#include "core/outputs.h"
 #include "core/sequence_window.h"
 #include "core/types.h"
 
@@ -28,9 +29,10 @@ class ReceiveWindow {
  public:
   struct Slot {
     EntryIndex entry = kNoEntry;
-    bool known = false;    ///< it has come (and was not dropped)
-    bool acked = false;    ///< false while its end waits for the log
-    bool to_tell = false;  ///< its state is not in an ack yet
+    bool known = false;     ///< it has come (and was not dropped)
+    bool acked = false;     ///< false while its end waits for the log
+    bool to_tell = false;   ///< its state is not in an ack yet
+    std::uint32_t ack = 0;  ///< the ack that told its state last
     AckState state;
   };
 
@@ -49,8 +51,8 @@ class ReceiveWindow {
   bool set(std::uint64_t sequence, const AckState& state);
   /// Tells again, of what has a state.
   bool repeat(std::uint64_t sequence);
-  /// The same for all numbers of a range.
-  bool repeat_all(const SequenceRange& range);
+  /// An ack was lost: what it told, and no later one has, is told again.
+  void repeat_ack(const SendId& id);
   void hurry() { urgent_ = true; }
 
   [[nodiscard]] bool has_news() const { return !to_tell_.empty(); }
@@ -125,16 +127,14 @@ void ReceiveWindow::take_news(std::vector<AckRange>& ranges, auto&& full) {
     Slot& slot = slots_.at(sequence);
     slot.to_tell = false;
     const AckState& state = slot.state;
-    if (!ranges.empty()) {
-      AckRange& last = ranges.back();
-      if (last.range.last + 1 == sequence &&
-          state.says_same({last.word, last.place_count, last.place})) {
-        ++last.range.last;
-        continue;
-      }
+    if (!ranges.empty() && ranges.back().range.last + 1 == sequence &&
+        state.says_same({ranges.back().word, ranges.back().place_count, ranges.back().place})) {
+      ++ranges.back().range.last;
+    } else {
+      if (ranges.size() == kRangesMax) full();
+      ranges.push_back({state.level, {sequence, sequence}, state.replica_count, state.replica});
     }
-    if (ranges.size() == kRangesMax) full();
-    ranges.push_back({state.level, {sequence, sequence}, state.replica_count, state.replica});
+    slot.ack = static_cast<std::uint32_t>(acks_ + 1);
   }
   to_tell_.clear();
 }

@@ -9,14 +9,14 @@ constexpr auto kDropLineEvery = std::chrono::seconds{1};
 
 }  // namespace
 
-void Turn::send_link(LinkId link, Bytes frame) {
+void Turn::send_link(LinkId link, Bytes frame, std::optional<SendId> id) {
   ++counters.frames_sent;
-  act(SendLink{link, std::move(frame)});
+  act(SendLink{link, std::move(frame), id});
 }
 
-void Turn::send_route(RouteId route, Bytes frame) {
+void Turn::send_route(RouteId route, Bytes frame, std::optional<SendId> id) {
   ++counters.frames_sent;
-  act(SendRoute{route, std::move(frame)});
+  act(SendRoute{route, std::move(frame), id});
 }
 
 void Turn::drop(Shed::What what, std::uint64_t count) {

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <utility>
 
 #include "core/counters.h"
@@ -21,8 +22,8 @@ class Turn {
   [[nodiscard]] TimePoint steady() const { return now.steady; }
   void emit(Event event) { out.events.push_back(std::move(event)); }
   void act(Action action) { out.actions.push_back(std::move(action)); }
-  void send_link(LinkId link, Bytes frame);
-  void send_route(RouteId route, Bytes frame);
+  void send_link(LinkId link, Bytes frame, std::optional<SendId> id = std::nullopt);
+  void send_route(RouteId route, Bytes frame, std::optional<SendId> id = std::nullopt);
   /// Something was dropped at a bound: the line says how many, at most once a second and kind.
   void drop(Shed::What what, std::uint64_t count = 1);
   /// Writes the lines whose second is over.

@@ -1,8 +1,9 @@
 #include "lane/lane.h"
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
+
+#include "lane/rules.h"
 
 namespace podring::lane {
 namespace {
@@ -13,12 +14,10 @@ constexpr Duration kMicrosecond = std::chrono::microseconds{1};
 
 }  // namespace
 
-Lane::Lane(TimePoint now, const LaneOffer& remote, std::uint32_t datagram_max, std::uint64_t seed,
-           Mutation mutation)
+Lane::Lane(TimePoint now, const LaneOffer& remote, std::uint32_t datagram_max, std::uint64_t seed)
     : remote_{remote},
-      mutation_{mutation},
       random_{seed},
-      recovery_{kDatagramBase, mutation == Mutation::room_ignored ? SIZE_MAX : remote.window},
+      recovery_{kDatagramBase, rules::in_flight_max(remote.window)},
       path_mtu_{std::min({remote.datagram_max, datagram_max, remote.window})},
       probe_at_{now},
       last_heard_{now} {}
@@ -31,9 +30,8 @@ std::size_t Lane::frame_max() const {
 // ------------------------------------------------------------------------------------
 
 bool Lane::fresh(TimePoint now, std::uint64_t number, bool ack_eliciting) {
-  if (received_.take(now, number, ack_eliciting) || mutation_ == Mutation::repeats_taken)
-    return true;
-  return mutation_ == Mutation::short_memory && number + 8 < received_.ranges().front().last;
+  const bool fresh = received_.take(now, number, ack_eliciting);
+  return rules::is_read(fresh, number, received_.ranges());
 }
 
 bool Lane::on_payload(TimePoint now, const Payload& payload) {
@@ -46,21 +44,24 @@ bool Lane::on_payload(TimePoint now, const Payload& payload) {
   for (const std::uint64_t probe : payload.probes) {
     if (to_answer_.size() < kAnswersMax) to_answer_.push_back(probe);
   }
-  for (const std::uint64_t answer : payload.answers) {
-    if (challenge_answered_ || answer != challenge_) continue;
-    challenge_answered_ = true;
-    unanswered_ = 0;
-    const unsigned needed = state_ == LaneState::failed ? kAnswersAgain : 1;
-    if (state_ == LaneState::failed) {  // the pause was for silence
-      probe_every_ = kProbeEvery;
-      probe_at_ = std::min(probe_at_, now + probe_every_);
-    }
-    if (state_ == LaneState::open || ++answers_ < needed) continue;
-    if (state_ == LaneState::failed && mutation_ == Mutation::never_used_again) continue;
-    open();
-  }
-  if (mutation_ == Mutation::unproven_lane && !is_open()) open();
+  bool proven = false;
+  for (const std::uint64_t answer : payload.answers) proven |= proves(now, answer);
+  if (!is_open() && rules::opens(proven, state_ == LaneState::failed)) open();
   return true;
+}
+
+/// Answers to probes prove that both directions work: one, or several in a row after a failure.
+bool Lane::proves(TimePoint now, std::uint64_t answer) {
+  if (challenge_answered_ || answer != challenge_) return false;
+  challenge_answered_ = true;
+  unanswered_ = 0;
+  if (state_ == LaneState::open) return false;
+  const unsigned needed = state_ == LaneState::failed ? kAnswersAgain : 1;
+  if (state_ == LaneState::failed) {  // the pause was for silence
+    probe_every_ = kProbeEvery;
+    probe_at_ = std::min(probe_at_, now + probe_every_);
+  }
+  return ++answers_ >= needed;
 }
 
 void Lane::open() {
@@ -70,8 +71,8 @@ void Lane::open() {
 }
 
 void Lane::take_news(TimePoint now, Recovery::News& news) {
-  if (mutation_ == Mutation::lost_without_frames) news.lost_frames.clear();
-  std::move(news.lost_frames.begin(), news.lost_frames.end(), std::back_inserter(lost_));
+  if (rules::reports_lost())
+    lost_.insert(lost_.end(), news.lost_frames.begin(), news.lost_frames.end());
   if (news.path_probe_acked) {
     path_mtu_.on_probe_acked(*news.path_probe_acked);
     recovery_.congestion().set_datagram(path_mtu_.size());
@@ -89,8 +90,8 @@ void Lane::on_tick(TimePoint now) {
   if (state_ != LaneState::open) {
     // The next probe is the next try; nothing is sent to hurry the last one.
     if (recovery_.timeouts() > 0) recovery_.forget_all(lost_);
-  } else if (recovery_.larger_lost() >= kLargerLostMax &&
-             mutation_ != Mutation::black_hole_unnoticed && path_mtu_.on_black_hole(now)) {
+  } else if (rules::is_black_hole(recovery_.larger_lost() >= kLargerLostMax) &&
+             path_mtu_.on_black_hole(now)) {
     // Small ones are acked, larger ones vanish. What was made for them may not fit any more.
     recovery_.congestion().set_datagram(kDatagramBase);
     hand_back_all();
@@ -102,7 +103,7 @@ void Lane::on_tick(TimePoint now) {
 
 /// ZeroMQ takes over, with everything that is not known to have arrived.
 void Lane::fail(TimePoint now) {
-  if (mutation_ == Mutation::never_left) return;
+  if (!rules::is_left()) return;
   state_ = LaneState::failed;
   answers_ = unanswered_ = 0;
   hand_back_all();
@@ -112,12 +113,12 @@ void Lane::fail(TimePoint now) {
 }
 
 void Lane::hand_back_all() {
-  if (mutation_ == Mutation::room_leaks)
-    recovery_.congestion().on_sent(recovery_.congestion().in_flight());
+  Congestion& congestion = recovery_.congestion();
+  congestion.on_sent(rules::in_flight_after_giving_up(congestion.in_flight()));
   recovery_.forget_all(lost_);
   path_mtu_.on_probe_forgotten();
-  std::move(queue_.begin(), queue_.end(), std::back_inserter(lost_));
-  if (mutation_ == Mutation::left_without_frames) lost_.clear();
+  for (const Queued& waiting : queue_) lost_.push_back(waiting.id);
+  if (!rules::reports_under_way()) lost_.clear();
   queue_.clear();
   queue_bytes_ = 0;
 }
@@ -155,10 +156,10 @@ std::size_t Lane::queue_max() const {
              : kQueueBytesMax;
 }
 
-bool Lane::send(Bytes& frame) {
+bool Lane::send(const SendId& id, Bytes& frame) {
   if (frame.size() > frame_max() || queue_bytes_ + frame.size() > queue_max()) return false;
   queue_bytes_ += frame.size();
-  queue_.push_back(std::move(frame));
+  queue_.push_back({id, std::move(frame)});
   return true;
 }
 
@@ -215,12 +216,9 @@ bool Lane::fill(TimePoint now, Bytes& datagram, SentPacket& packet) {
   if (!ack_due && to_answer_.empty() && !probe_due && !draws && !frames) return false;
   // An ack that is not due goes along where a frame leaves room for it.
   const std::size_t ack_bytes = ack_bytes_of(received_.ranges().size());
-  const std::size_t front = frames ? kFrameOverhead + queue_.front().size() : 0;
+  const std::size_t front = frames ? kFrameOverhead + queue_.front().frame.size() : 0;
   if (ack_due || (ack_at && datagram.size() + ack_bytes + front <= size)) {
-    write_ack(datagram, received_.delay(now),
-              mutation_ == Mutation::acks_unreceived
-                  ? std::vector{PacketRange{0, received_.ranges().front().last}}
-                  : received_.ranges());
+    write_ack(datagram, received_.delay(now), rules::acked(received_.ranges()));
     received_.acked();
   }
   // Answers want no ack: one that is lost is asked for again, and the other side's probes must not
@@ -233,10 +231,10 @@ bool Lane::fill(TimePoint now, Bytes& datagram, SentPacket& packet) {
     recovery_.probe_sent();
   }
   while (frames && !queue_.empty() &&
-         datagram.size() + kFrameOverhead + queue_.front().size() <= size) {
-    write_lane_frame(datagram, queue_.front());
-    queue_bytes_ -= queue_.front().size();
-    packet.frames.push_back(std::move(queue_.front()));
+         datagram.size() + kFrameOverhead + queue_.front().frame.size() <= size) {
+    write_lane_frame(datagram, queue_.front().frame);
+    queue_bytes_ -= queue_.front().frame.size();
+    packet.frames.push_back(queue_.front().id);
     queue_.pop_front();
     packet.eliciting = true;
   }

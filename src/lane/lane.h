@@ -14,9 +14,9 @@
 #include <vector>
 
 #include "core/lane_offer.h"
+#include "core/outputs.h"
 #include "core/random.h"
 #include "core/types.h"
-#include "lane/mutation.h"
 #include "lane/packet.h"
 #include "lane/path_mtu.h"
 #include "lane/received.h"
@@ -64,8 +64,7 @@ class Lane {
   static constexpr std::size_t kQueueBytesMax = 256 * 1024;  ///< however fast the lane is
 
   /// `datagram_max`: of this side; `seed`: of the numbers in probes.
-  Lane(TimePoint now, const LaneOffer& remote, std::uint32_t datagram_max, std::uint64_t seed,
-       Mutation mutation = Mutation::none);
+  Lane(TimePoint now, const LaneOffer& remote, std::uint32_t datagram_max, std::uint64_t seed);
 
   /// Takes a datagram's acks and answers. False: it says what cannot be. The caller has
   /// authenticated it, and passes `payload.frames` on if this says true and fresh() did.
@@ -73,7 +72,7 @@ class Lane {
   /// To be asked first. False: the number has come before.
   [[nodiscard]] bool fresh(TimePoint now, std::uint64_t number, bool ack_eliciting);
   /// False: it does not fit, or the lane is not open or has enough to do; ZeroMQ takes it.
-  [[nodiscard]] bool send(Bytes& frame);
+  [[nodiscard]] bool send(const SendId& id, Bytes& frame);
   void on_tick(TimePoint now);
   /// The next datagram that may go now, with its header; false: none.
   [[nodiscard]] bool write(TimePoint now, Bytes& datagram);
@@ -83,13 +82,18 @@ class Lane {
   /// The largest frame that send() takes; 0 while it is not open.
   [[nodiscard]] std::size_t frame_max() const;
   /// Frames that did not arrive, for whoever can say what is true now. Empties the list.
-  [[nodiscard]] std::vector<Bytes> take_lost() { return std::exchange(lost_, {}); }
+  [[nodiscard]] std::vector<SendId> take_lost() { return std::exchange(lost_, {}); }
   [[nodiscard]] LaneFigures figures() const;
 
  private:
+  struct Queued {
+    SendId id;
+    Bytes frame;
+  };
   void open();
   void fail(TimePoint now);
   void hand_back_all();
+  [[nodiscard]] bool proves(TimePoint now, std::uint64_t answer);
   void take_news(TimePoint now, Recovery::News& news);
   [[nodiscard]] bool fill(TimePoint now, Bytes& datagram, SentPacket& packet);
   [[nodiscard]] bool write_path_probe(TimePoint now, std::uint32_t size, Bytes& datagram,
@@ -102,16 +106,15 @@ class Lane {
   void challenge_again(TimePoint now);
 
   LaneOffer remote_;
-  Mutation mutation_;
   SplitMix random_;
   LaneState state_ = LaneState::probing;
   Recovery recovery_;
   Received received_;
   PathMtu path_mtu_;
-  std::deque<Bytes> queue_;
+  std::deque<Queued> queue_;
   std::size_t queue_bytes_ = 0;
   std::vector<std::uint64_t> to_answer_;
-  std::vector<Bytes> lost_;
+  std::vector<SendId> lost_;
   std::uint64_t challenge_ = 0;  // of the last probe
   bool challenge_answered_ = true;
   unsigned unanswered_ = 0;  // probes in a row, while it is open

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/check.h"
+#include "lane/rules.h"
 
 namespace podring::lane {
 namespace {
@@ -62,7 +63,7 @@ void Lanes::open(TimePoint now, Entry& entry, const LaneOffer& offer) {
   const auto& key = entry.second_key ? options_.second_key : options_.key;
   if (key) entry.seal.emplace(*key, entry.own.token, offer.token);
   entry.port = offer.port;
-  entry.lane.emplace(now, offer, options_.datagram_max, seeds_.next(), options_.mutation);
+  entry.lane.emplace(now, offer, options_.datagram_max, seeds_.next());
 }
 
 void Lanes::use_second_key(LinkId link) {
@@ -93,20 +94,20 @@ bool Lanes::offer_in(Bytes& hello, const LaneOffer& offer) {
   return true;
 }
 
-bool Lanes::send_link(LinkId link, Bytes& frame) {
+bool Lanes::send_link(LinkId link, Bytes& frame, const std::optional<SendId>& id) {
   Entry* entry = find(links_, link);
   if (entry == nullptr) return false;
-  const auto type = frame_type(frame);
-  if (type == FrameType::hello) PODRING_CHECK(offer_in(frame, entry->own));
-  return type == FrameType::relay && entry->lane && entry->lane->send(frame);
+  if (id) return entry->lane && entry->lane->send(*id, frame);
+  if (frame_type(frame) == FrameType::hello) PODRING_CHECK(offer_in(frame, entry->own));
+  return false;
 }
 
-bool Lanes::send_route(TimePoint now, RouteId route, Bytes& frame) {
-  const auto type = frame_type(frame);
+bool Lanes::send_route(TimePoint now, RouteId route, Bytes& frame,
+                       const std::optional<SendId>& id) {
   Entry* entry = find(routes_, route);
-  if (type == FrameType::ack) return entry != nullptr && entry->lane && entry->lane->send(frame);
+  if (id) return entry != nullptr && entry->lane && entry->lane->send(*id, frame);
   const auto wanted = wanted_.find(route);
-  if (type != FrameType::hello || wanted == wanted_.end()) return false;
+  if (wanted == wanted_.end() || frame_type(frame) != FrameType::hello) return false;
   // The core answers the hello, so it has taken the session.
   const Wanted& hello = wanted->second;
   if (entry != nullptr && entry->session != hello.session) {
@@ -155,8 +156,7 @@ std::optional<ByteView> Lanes::authenticated(Entry& entry, const Header& header,
                                              ByteView datagram) {
   if (!entry.lane || header.sealed != entry.seal.has_value()) return std::nullopt;
   if (entry.seal) return entry.seal->open(datagram);
-  if (header.token != entry.own.token && options_.mutation != Mutation::any_token)
-    return std::nullopt;
+  if (!rules::is_known_token(header.token, entry.own.token)) return std::nullopt;
   return datagram.substr(kHeaderBytes);
 }
 
@@ -166,9 +166,7 @@ bool Lanes::on_datagram(TimePoint now, ByteView datagram, LanesSink& sink) {
   if (found == entries_.end()) return false;
   Entry& entry = found->second;
   const auto payload = authenticated(entry, *header, datagram);
-  if (!payload || (!read_payload(*payload, payload_) &&
-                   (options_.mutation != Mutation::damaged_taken || payload_.frames.empty())))
-    return false;
+  if (!payload || !rules::is_taken(read_payload(*payload, payload_), payload_)) return false;
   if (!entry.lane->fresh(now, header->number, payload_.ack_eliciting)) return true;
   if (!entry.lane->on_payload(now, payload_)) return false;
   entry.heard = now;
@@ -188,11 +186,11 @@ void Lanes::on_tick(TimePoint now, LanesSink& sink) {
     if (!entry.lane) continue;
     entry.lane->on_tick(now);
     tell(entry, sink);
-    for (const Bytes& frame : entry.lane->take_lost()) {
+    for (const SendId& id : entry.lane->take_lost()) {
       if (entry.outgoing) {
-        sink.on_link_frame_lost(entry.id, frame);
+        sink.on_link_frame_lost(entry.id, id);
       } else {
-        sink.on_route_frame_lost(entry.id, frame);
+        sink.on_route_frame_lost(entry.id, id);
       }
     }
   }

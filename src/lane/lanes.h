@@ -2,7 +2,8 @@
 // time go in; what the stream does not have to carry goes out by datagram.
 //
 // proto-docs/datagrams.md. It puts an offer into each `hello` that goes out and takes the other
-// side's from each that comes in. Only `relay` and `ack` go by datagram.
+// side's from each that comes in. Only frames with a send id go by datagram: those that may be
+// lost.
 #pragma once
 
 #include <cstdint>
@@ -30,8 +31,8 @@ class LanesSink {
   virtual void on_link_frame(LinkId link, ByteView frame) = 0;
   virtual void on_route_frame(RouteId route, Address from, ByteView frame) = 0;
   /// A datagram was lost with this frame in it; it is not sent again as it was.
-  virtual void on_link_frame_lost(LinkId link, ByteView frame) = 0;
-  virtual void on_route_frame_lost(RouteId route, ByteView frame) = 0;
+  virtual void on_link_frame_lost(LinkId link, const SendId& id) = 0;
+  virtual void on_route_frame_lost(RouteId route, const SendId& id) = 0;
   /// Larger frames go by the stream; nullopt: all do.
   virtual void on_link_frame_max(LinkId link, std::optional<std::size_t> bytes) = 0;
 };
@@ -44,7 +45,6 @@ struct LanesOptions {
   std::function<LaneToken()> draw_token;  ///< 128 bits that nobody can guess
   std::optional<RingKey> key{};           ///< seals every datagram; nullopt: plain
   std::optional<RingKey> second_key{};    ///< of links to those who use this one first
-  Mutation mutation = Mutation::none;
 };
 
 /// One lane has opened or failed, or there will be none.
@@ -69,8 +69,10 @@ class Lanes {
   /// lane.
   void use_second_key(LinkId link);
   /// True: a lane has taken the frame. False: it goes by the stream; a hello has the offer in it.
-  [[nodiscard]] bool send_link(LinkId link, Bytes& frame);
-  [[nodiscard]] bool send_route(TimePoint now, RouteId route, Bytes& frame);
+  /// Without an id it always goes by the stream.
+  [[nodiscard]] bool send_link(LinkId link, Bytes& frame, const std::optional<SendId>& id);
+  [[nodiscard]] bool send_route(TimePoint now, RouteId route, Bytes& frame,
+                                const std::optional<SendId>& id);
   void on_link_broken(LinkId link) { remove(links_, link); }
   void on_route_broken(RouteId route) { remove(routes_, route); }
   void on_link_frame(TimePoint now, LinkId link, ByteView frame);

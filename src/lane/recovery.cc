@@ -1,7 +1,6 @@
 #include "lane/recovery.h"
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include "lane/received.h"
@@ -101,7 +100,7 @@ void Recovery::detect_lost(TimePoint now, News& news) {
       if (!run_from) run_from = packet.at;
       is_persistent = is_persistent || packet.at - *run_from > persistent;
     }
-    std::move(packet.frames.begin(), packet.frames.end(), std::back_inserter(news.lost_frames));
+    news.lost_frames.insert(news.lost_frames.end(), packet.frames.begin(), packet.frames.end());
     packet.frames.clear();
   }
   if (is_persistent) congestion_.on_persistent_congestion();
@@ -133,7 +132,7 @@ void Recovery::on_timeout(TimePoint now, News& news) {
   probes_due_ = timeouts_ > 1 ? 2 : 1;
 }
 
-void Recovery::forget_all(std::vector<Bytes>& frames) {
+void Recovery::forget_all(std::vector<SendId>& frames) {
   for (std::uint64_t number = sent_.base(); number < sent_.end(); ++number) {
     SentPacket& packet = sent_.at(number);
     if (!packet.eliciting) continue;
@@ -144,7 +143,7 @@ void Recovery::forget_all(std::vector<Bytes>& frames) {
       congestion_.on_forgotten(packet.bytes);
       ++lost_;
     }
-    std::move(packet.frames.begin(), packet.frames.end(), std::back_inserter(frames));
+    frames.insert(frames.end(), packet.frames.begin(), packet.frames.end());
     packet.frames.clear();
   }
   pop_done();

@@ -2,14 +2,15 @@
 //
 // A datagram is lost when one sent kPacketThreshold later was acked, or when a later one was and
 // 9/8 of a round trip has passed since it was sent. A time-out declares nothing lost: it asks for
-// probes, whose acks tell. The frames of what was lost are handed back; who sent them says again
-// what is true by then.
+// probes, whose acks tell. What was lost is reported by the ids of its frames; who sent them says
+// again what is true by then.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <vector>
 
+#include "core/outputs.h"
 #include "core/round_trip.h"
 #include "core/sequence_window.h"
 #include "core/types.h"
@@ -24,7 +25,7 @@ struct SentPacket {
   bool eliciting = false;   ///< an ack will come, and it counts as in flight until then
   bool path_probe = false;  ///< of a larger size than is used yet
   bool acked = false;
-  std::vector<Bytes> frames;
+  std::vector<SendId> frames;  ///< in it
 };
 
 class Recovery {
@@ -37,7 +38,7 @@ class Recovery {
 
   /// What an ack or a time-out has brought to light.
   struct News {
-    std::vector<Bytes> lost_frames;
+    std::vector<SendId> lost_frames;
     std::optional<std::uint32_t> path_probe_acked;  ///< its size
     bool path_probe_lost = false;
     bool acked_any = false;  ///< something that wanted an ack was acked for the first time
@@ -53,7 +54,7 @@ class Recovery {
   /// The probe time-out or the loss time is over (deadline()).
   void on_timeout(TimePoint now, News& news);
   /// Gives up everything that is under way, as after a failure of the path.
-  void forget_all(std::vector<Bytes>& frames);
+  void forget_all(std::vector<SendId>& frames);
 
   [[nodiscard]] TimePoint deadline() const;
   /// Datagrams that a time-out wants to be sent to draw an ack, whatever the window says.

@@ -74,13 +74,13 @@ void LaneTransport::hang_up(LinkId link) {
   stream_.hang_up(link);
 }
 
-void LaneTransport::send_link(LinkId link, Bytes&& frame) {
-  if (lanes_ && lanes_->send_link(link, frame)) return;
+void LaneTransport::send_link(LinkId link, Bytes&& frame, const std::optional<SendId>& id) {
+  if (lanes_ && lanes_->send_link(link, frame, id)) return;
   stream_.send_link(link, std::move(frame));
 }
 
-void LaneTransport::send_route(RouteId route, Bytes&& frame) {
-  if (lanes_ && lanes_->send_route(now_, route, frame)) return;
+void LaneTransport::send_route(RouteId route, Bytes&& frame, const std::optional<SendId>& id) {
+  if (lanes_ && lanes_->send_route(now_, route, frame, id)) return;
   stream_.send_route(route, std::move(frame));
 }
 

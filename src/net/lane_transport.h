@@ -42,8 +42,9 @@ class LaneTransport final : private TransportSink {
   void begin_turn(TimePoint now) { now_ = now; }
   void dial(LinkId link, Address to);
   void hang_up(LinkId link);
-  void send_link(LinkId link, Bytes&& frame);
-  void send_route(RouteId route, Bytes&& frame);
+  /// Frames with an id may go by datagrams.
+  void send_link(LinkId link, Bytes&& frame, const std::optional<SendId>& id = std::nullopt);
+  void send_route(RouteId route, Bytes&& frame, const std::optional<SendId>& id = std::nullopt);
   /// As Transport's. Datagrams wait for flush().
   [[nodiscard]] bool receive(LaneSink& sink);
   [[nodiscard]] bool may_wait() { return !readable_ && stream_.may_wait(); }

@@ -114,10 +114,7 @@ TEST_CASE("what the next one does not say it has is sent again under its number"
     CHECK(f.turn.counters.hops_resent == 3);
   }
   SECTION("at once, when a lane has lost its frame") {
-    AnyFrame lost;
-    lost.relay.first = 2;
-    lost.relay.envelopes.resize(2);
-    f.forwarder.on_lost(f.link(), lost.relay);
+    f.forwarder.on_lost(f.link(), {2, 2});
     CHECK(f.relays() == Fixture::Relays{{3, 1}});
   }
 }

@@ -13,7 +13,7 @@ TEST_CASE("what a lost frame carried is sent again at once, but for what has com
   Half a;
   a.seed(3);
   REQUIRE(a.frames(a.flush(), FrameType::relay).size() == 1);
-  const Bytes relay = a.sent.back();
+  const SendId relay = a.ids.back().value();
   a.ack({100, 1'000'000, {{Word::received, {0, 0}, 0, 0}}, 1});
   a.peer.on_link_frame_lost(a.now, a.link, relay);
   const auto again = a.frames(a.flush(), FrameType::relay);
@@ -60,9 +60,7 @@ TEST_CASE("what a lost ack told is told as it is now", "[lanes]") {
   const auto first = a.frames(a.flush(), FrameType::ack);
   REQUIRE(first.size() == 1);
   CHECK(first[0].ack.ranges.at(0).word == Word::received);
-  const Bytes lost = *std::find_if(a.sent.begin(), a.sent.end(), [](const Bytes& bytes) {
-    return frame_type(bytes) == FrameType::ack;
-  });
+  const SendId lost = a.ids.back().value();
   a.ack({100, 1'000'000, {{Word::received, {0, 0}, 0, 0}}, 1});  // so it is safe by now
   a.frames(a.flush());
   a.peer.on_route_frame_lost(a.now, Half::kRoute, lost);

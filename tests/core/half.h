@@ -82,6 +82,7 @@ class Half {
       const auto* to_route = std::get_if<SendRoute>(&action);
       if (to_link == nullptr && to_route == nullptr) continue;
       sent.push_back(to_link != nullptr ? to_link->frame : to_route->frame);
+      ids.push_back(to_link != nullptr ? to_link->id : to_route->id);
       AnyFrame frame;
       REQUIRE(read_frame(sent.back(), frame));
       if (!type || frame.type == *type) found.push_back(frame);
@@ -97,6 +98,7 @@ class Half {
   LinkId link = 0;
   std::uint64_t session = 0;
   std::vector<Bytes> sent;
+  std::vector<std::optional<SendId>> ids;  ///< of the same frames
 };
 
 }  // namespace podring

@@ -22,7 +22,7 @@ bool has_lane_after_hello(Lanes& lanes, RouteId route, std::uint64_t session = 3
   hello.answer = true;
   hello.lane.reset();
   Bytes answer = write_frame({1, session}, hello);
-  CHECK_FALSE(lanes.send_route(kNow, route, answer));
+  CHECK_FALSE(lanes.send_route(kNow, route, answer, {}));
   AnyFrame read;
   REQUIRE(read_frame(answer, read));
   return read.hello.lane.has_value();

@@ -20,7 +20,7 @@ struct Sender {
     packet.bytes = 1200;
     packet.eliciting = true;
     packet.path_probe = path_probe;
-    packet.frames.push_back(std::to_string(recovery.next_number()));
+    packet.frames.push_back({recovery.next_number(), 1});
     recovery.on_sent(std::move(packet));
   }
   Recovery::News ack(std::uint64_t first, std::uint64_t last) {
@@ -39,7 +39,7 @@ TEST_CASE("three later ones were acked: lost at once, and only those", "[lane]")
   for (int i = 0; i < 6; ++i) sender.send();
   sender.now += 10ms;
   const auto news = sender.ack(4, 4);
-  CHECK(news.lost_frames == std::vector<Bytes>{"0", "1"});
+  CHECK(news.lost_frames == std::vector<SendId>{{0, 1}, {1, 1}});
   CHECK(sender.recovery.lost() == 2);
 }
 
@@ -54,7 +54,7 @@ TEST_CASE("a later one was acked: lost 9/8 of a round trip after it was sent", "
   sender.recovery.on_timeout(kStart + 89ms, news);
   CHECK(news.lost_frames.empty());
   sender.recovery.on_timeout(kStart + 90ms, news);
-  CHECK(news.lost_frames == std::vector<Bytes>{"0"});
+  CHECK(news.lost_frames == std::vector<SendId>{{0, 1}});
   CHECK(sender.recovery.deadline() == TimePoint::max());
 }
 
@@ -85,7 +85,7 @@ TEST_CASE("the ack of a probe tells that the one before it is lost", "[lane]") {
   sender.recovery.on_timeout(sender.now, news);
   sender.send();  // 2: the probe
   sender.now += 100us;
-  CHECK(sender.ack(2, 2).lost_frames == std::vector<Bytes>{"1"});
+  CHECK(sender.ack(2, 2).lost_frames == std::vector<SendId>{{1, 1}});
   CHECK(sender.recovery.timeouts() == 0);
 }
 
@@ -166,9 +166,9 @@ TEST_CASE("giving up hands back every frame under way", "[lane]") {
   for (int i = 0; i < 3; ++i) sender.send();
   sender.now += 1ms;
   (void)sender.ack(1, 1);
-  std::vector<Bytes> frames;
+  std::vector<SendId> frames;
   sender.recovery.forget_all(frames);
-  CHECK(frames == std::vector<Bytes>{"0", "2"});
+  CHECK(frames == std::vector<SendId>{{0, 1}, {2, 1}});
   CHECK(sender.recovery.congestion().in_flight() == 0);
   CHECK(sender.recovery.deadline() == TimePoint::max());
 }

@@ -18,8 +18,8 @@ struct Collected final : LanesSink {
   std::vector<Bytes> frames;
   void on_link_frame(LinkId, ByteView frame) override { frames.emplace_back(frame); }
   void on_route_frame(RouteId, Address, ByteView frame) override { frames.emplace_back(frame); }
-  void on_link_frame_lost(LinkId, ByteView) override {}
-  void on_route_frame_lost(RouteId, ByteView) override {}
+  void on_link_frame_lost(LinkId, const SendId&) override {}
+  void on_route_frame_lost(RouteId, const SendId&) override {}
   void on_link_frame_max(LinkId, std::optional<std::size_t>) override {}
 };
 
@@ -42,11 +42,11 @@ class TwoPeers {
     hello.dialled = kDialled;
     dialler.dial(now, kLink, kDialled);
     Bytes asking = write_frame({1, 3}, hello);
-    CHECK_FALSE(dialler.send_link(kLink, asking));
+    CHECK_FALSE(dialler.send_link(kLink, asking, {}));
     dialled.on_route_frame(now, kRoute, kDialler, asking);
     hello.answer = true;
     Bytes answer = write_frame({1, 3}, hello);
-    CHECK_FALSE(dialled.send_route(now, kRoute, answer));
+    CHECK_FALSE(dialled.send_route(now, kRoute, answer, {}));
     dialler.on_link_frame(now, kLink, answer);
   }
 
@@ -110,7 +110,7 @@ TEST_CASE("with the same ring key a lane opens and every datagram is sealed", "[
   REQUIRE(peers.open());
   Bytes frame = relay();
   const Bytes sent = frame;
-  REQUIRE(peers.dialler.send_link(kLink, frame));
+  REQUIRE(peers.dialler.send_link(kLink, frame, SendId{1, 1}));
   peers.run_for(20ms);
   CHECK(peers.at_dialled.frames == std::vector<Bytes>{sent});
   for (const Bytes& datagram : peers.to_dialled) {
@@ -123,7 +123,7 @@ TEST_CASE("a sealed datagram that comes again is not taken again", "[lane][seal]
   TwoPeers peers{1, 1};
   peers.run_for(200ms);
   Bytes frame = relay();
-  REQUIRE(peers.dialler.send_link(kLink, frame));
+  REQUIRE(peers.dialler.send_link(kLink, frame, SendId{1, 1}));
   peers.run_for(20ms);
   REQUIRE(peers.at_dialled.frames.size() == 1);
   for (const Bytes& datagram : peers.to_dialled)
@@ -159,7 +159,7 @@ TEST_CASE("between different ring keys no lane opens, and both sides say why", "
   CHECK_FALSE(peers.open());
   CHECK(peers.to_dialled.empty());
   Bytes frame = relay();
-  CHECK_FALSE(peers.dialler.send_link(kLink, frame));  // the stream takes it
+  CHECK_FALSE(peers.dialler.send_link(kLink, frame, SendId{1, 1}));  // the stream takes it
   for (Lanes* lanes : {&peers.dialler, &peers.dialled}) {
     const auto changes = lanes->take_changes();
     REQUIRE(changes.size() == 1);

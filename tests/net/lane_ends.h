@@ -78,8 +78,8 @@ class LaneEnd final : public LaneSink {
     AnyFrame read;
     if (read_frame(frame, read) && read.type == FrameType::hello) to_answer_ = read.hello;
   }
-  void on_link_frame_lost(LinkId, ByteView frame) override { handed_back.emplace_back(frame); }
-  void on_route_frame_lost(RouteId, ByteView frame) override { handed_back.emplace_back(frame); }
+  void on_link_frame_lost(LinkId, const SendId& id) override { lost.push_back(id.first); }
+  void on_route_frame_lost(RouteId, const SendId& id) override { lost.push_back(id.first); }
   void on_link_frame_max(LinkId, std::optional<std::size_t> bytes) override { frame_max = bytes; }
 
   void turn() {
@@ -123,7 +123,7 @@ class LaneEnd final : public LaneSink {
   Queues stream;
   LaneTransport transport;
   std::vector<Bytes> frames;
-  std::vector<Bytes> handed_back;
+  std::vector<std::uint64_t> lost;  ///< what was given out as an id
   std::vector<LaneState> changes;
   std::optional<std::size_t> frame_max;
 };

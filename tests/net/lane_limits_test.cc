@@ -102,9 +102,9 @@ class Conversation {
  public:
   explicit Conversation(TwoEnds& ends) : ends_{ends} {
     ends.meanwhile = [this] {
-      for (const Bytes& frame : std::exchange(ends_.dialler.handed_back, {})) {
+      for (const std::uint64_t number : std::exchange(ends_.dialler.lost, {})) {
         ++handed_back;
-        ends_.dialler.transport.send_link(kLink, Bytes{frame});
+        send(number);
       }
     };
   }
@@ -115,7 +115,7 @@ class Conversation {
   void say(std::size_t count, std::size_t bytes) {
     for (std::size_t i = 0; i < count; ++i) {
       said_.push_back(relay(said_.size() + 1, bytes));
-      ends_.dialler.transport.send_link(kLink, Bytes{said_.back()});
+      send(said_.size());
     }
   }
   /// All that was said has arrived. The other end's first frame is the hello.
@@ -134,6 +134,9 @@ class Conversation {
 
  private:
   TwoEnds& ends_;
+  void send(std::uint64_t number) {
+    ends_.dialler.transport.send_link(kLink, Bytes{said_[number - 1]}, SendId{number, 1});
+  }
   std::vector<Bytes> said_;
 };
 

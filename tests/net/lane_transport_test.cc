@@ -84,7 +84,7 @@ TEST_CASE("frames of a session go by datagram over IPv6 as well", "[net][lane]")
   ends.greet();
   REQUIRE(ends.run_until_open());
   const std::size_t before = ends.dialled.transport.counters().received;
-  ends.dialler.transport.send_link(kLink, relay(1));
+  ends.dialler.transport.send_link(kLink, relay(1), SendId{1, 1});
   REQUIRE(ends.run_until([&] { return ends.dialled.frames.size() == 2; }));
   CHECK(ends.dialled.frames[1] == relay(1));
   CHECK(ends.dialled.transport.counters().received > before);
@@ -109,22 +109,23 @@ TEST_CASE("a lane that dies hands back each frame that did not arrive, once, and
   ends.greet();
   REQUIRE(ends.run_until_open());
   const auto send = [&](std::uint64_t from, std::uint64_t to) {
-    for (std::uint64_t n = from; n <= to; ++n) ends.dialler.transport.send_link(kLink, relay(n));
+    for (std::uint64_t n = from; n <= to; ++n)
+      ends.dialler.transport.send_link(kLink, relay(n), SendId{n, 1});
   };
   const auto in_flight = [&] { return ends.dialler.transport.link_figures(kLink)->in_flight; };
   send(1, 20);
   REQUIRE(ends.run_until([&] { return ends.dialled.frames.size() == 21 && in_flight() == 0; }));
-  CHECK(ends.dialler.handed_back.empty());
+  CHECK(ends.dialler.lost.empty());
   CHECK(ends.dialler.frame_max.has_value());
 
   blocked = true;
   send(21, 40);
   REQUIRE(ends.run_until([&] { return ends.dialler.changes.back() == LaneState::failed; }));
   CHECK(ends.dialled.frames.size() == 21);
-  std::multiset<Bytes> expected;
-  for (std::uint64_t n = 21; n <= 40; ++n) expected.insert(relay(n));
-  const std::vector<Bytes> back = std::exchange(ends.dialler.handed_back, {});
-  CHECK(std::multiset<Bytes>(back.begin(), back.end()) == expected);
+  std::multiset<std::uint64_t> expected;
+  for (std::uint64_t n = 21; n <= 40; ++n) expected.insert(n);
+  const std::vector<std::uint64_t> back = std::exchange(ends.dialler.lost, {});
+  CHECK(std::multiset<std::uint64_t>(back.begin(), back.end()) == expected);
   CHECK_FALSE(ends.dialler.frame_max.has_value());
   send(21, 40);  // by the stream
   REQUIRE(ends.run_until([&] { return ends.dialled.frames.size() == 41; }));
@@ -133,7 +134,7 @@ TEST_CASE("a lane that dies hands back each frame that did not arrive, once, and
   REQUIRE(ends.run_until([&] { return ends.dialler.changes.back() == LaneState::open; }));
   send(41, 41);
   REQUIRE(ends.run_until([&] { return ends.dialled.frames.size() == 42 && in_flight() == 0; }));
-  CHECK(ends.dialler.handed_back.empty());
+  CHECK(ends.dialler.lost.empty());
   const std::set<Bytes> all(ends.dialled.frames.begin(), ends.dialled.frames.end());
   CHECK(all.size() == 42);  // none came twice
 }
@@ -156,7 +157,7 @@ TEST_CASE("a lane to a port where nobody reads is none, and opens when somebody 
   const std::uint16_t port = ends.dialled.stream.via_port = way->port();
   way.reset();
   ends.greet();
-  ends.dialler.transport.send_link(kLink, relay(1));
+  ends.dialler.transport.send_link(kLink, relay(1), SendId{1, 1});
   ends.run_for(800ms);  // probes after 0, 50, 150, 350 and 750 ms; each is answered by ICMP
   CHECK(ends.dialler.transport.link_figures(kLink)->state == LaneState::probing);
   CHECK(ends.dialler.transport.counters().sent >= 3);
@@ -184,7 +185,7 @@ TEST_CASE("where the port is taken there is the stream alone, or no transport at
   CHECK_THAT(trouble, Catch::Matchers::Contains("UDP port " + std::to_string(other.port())));
   CHECK(ends.dialler.transport.trouble().empty());
   ends.greet();
-  ends.dialler.transport.send_link(kLink, relay(1));
+  ends.dialler.transport.send_link(kLink, relay(1), SendId{1, 1});
   REQUIRE(ends.run_until(
       [&] { return ends.dialled.frames.size() == 2 && ends.dialler.frames.size() == 1; }));
   CHECK(ends.dialled.frames[1] == relay(1));

@@ -4,6 +4,7 @@ namespace podring::planted {
 namespace {
 
 Fault the_fault = Fault::none;
+LaneFault the_lane_fault = LaneFault::none;
 
 }  // namespace
 
@@ -12,6 +13,12 @@ bool plant(Fault fault) {
   return true;
 }
 
+bool plant(LaneFault fault) {
+  the_lane_fault = fault;
+  return true;
+}
+
 Fault current() { return the_fault; }
+LaneFault current_in_lane() { return the_lane_fault; }
 
 }  // namespace podring::planted

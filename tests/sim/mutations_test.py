@@ -3,7 +3,7 @@
 
     mutations_test.py SIMULATE SOURCE_DIR
 
-Prints which scenario caught it and which invariant that broke. The mutations are those of `enum class Fault` (tests/planted) and of `enum class Mutation` of the lane.
+Prints which scenario caught it and which invariant that broke. The mutations are those of tests/planted/fault.h.
 """
 import pathlib
 import re
@@ -15,12 +15,12 @@ SCENARIOS = 20_000  # at most, for each
 
 def main(simulate, source):
     names = []
-    for header in ["tests/planted/fault.h", "src/lane/mutation.h"]:
-        text = pathlib.Path(source, header).read_text(encoding="utf-8")
-        body = re.search(r"enum class (?:Fault|Mutation)[^{]*\{(.*?)\};", text, re.S).group(1)
+    text = pathlib.Path(source, "tests/planted/fault.h").read_text(encoding="utf-8")
+    for part in ["Fault", "LaneFault"]:
+        body = re.search(rf"enum class {part}\b[^{{]*\{{(.*?)\}};", text, re.S).group(1)
         its = re.findall(r"^\s*([a-z_]+),?", body, re.M)
         if its[0] != "none" or len(its) < 10:
-            print(f"the mutations of {header} could not be read: {its}")
+            print(f"the faults of {part} could not be read: {its}")
             return 1
         names += its[1:]
     missed = []

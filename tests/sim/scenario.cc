@@ -183,7 +183,7 @@ bool everything_ends(SimNet& net, Storm& storm) {
 }  // namespace
 
 ScenarioResult run_scenario(const ScenarioOptions& options) {
-  Storm storm{options.number, options.size, options.mutation};
+  Storm storm{options.number, options.size};
   SimNet net{storm.net_options(options.trace)};
   storm.plan(net);
   net.run_for(storm.length());

@@ -7,7 +7,6 @@
 #include <optional>
 #include <string>
 
-#include "support/sim_mutations.h"
 #include "support/sim_net.h"
 
 namespace podring::sim {
@@ -20,7 +19,6 @@ enum class Size : std::uint8_t {
 struct ScenarioOptions {
   std::uint64_t number = 1;
   Size size = Size::small;
-  AnyMutation mutation;
   std::function<void(const std::string&)> trace;
 };
 

@@ -72,14 +72,14 @@ void record(Shared& shared, std::uint64_t number, const std::string& text) {
   std::snprintf(shared.failures[slot].text, sizeof shared.failures[slot].text, "%s", text.c_str());
 }
 
-void work(Shared& shared, const Command& command, int job, const AnyMutation& mutation) {
+void work(Shared& shared, const Command& command, int job) {
   while (command.keep_going || shared.failed == 0) {
     const std::uint64_t number = shared.next++;
     if (number >= command.from + command.count) return;
     shared.at_work[job] = number + 1;
     const auto began = std::chrono::steady_clock::now();
     const ScenarioResult result =
-        run_scenario({number, command.large ? Size::large : Size::small, mutation, {}});
+        run_scenario({number, command.large ? Size::large : Size::small, {}});
     const auto took =
         static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
                                        std::chrono::steady_clock::now() - began)
@@ -108,7 +108,7 @@ std::string replay(const Command& command, std::uint64_t number) {
          (command.mutation == "none" ? "" : " --mutation " + command.mutation) + " --trace";
 }
 
-int run_many(const Command& command, const AnyMutation& mutation) {
+int run_many(const Command& command) {
   void* memory =
       mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) {
@@ -122,7 +122,7 @@ int run_many(const Command& command, const AnyMutation& mutation) {
   const auto spawn = [&](int job) {
     const pid_t pid = fork();
     if (pid == 0) {
-      work(shared, command, job, mutation);
+      work(shared, command, job);
       std::_Exit(0);
     }
     if (pid < 0) {
@@ -171,8 +171,8 @@ int run_many(const Command& command, const AnyMutation& mutation) {
   return failed == 0 ? 0 : 1;
 }
 
-int run_one(const Command& command, const AnyMutation& mutation) {
-  ScenarioOptions options{command.number, command.large ? Size::large : Size::small, mutation, {}};
+int run_one(const Command& command) {
+  ScenarioOptions options{command.number, command.large ? Size::large : Size::small, {}};
   if (command.trace) options.trace = [](const std::string& line) { std::puts(line.c_str()); };
   const ScenarioResult result = run_scenario(options);
   std::printf(
@@ -234,11 +234,11 @@ int main(int argc, char** argv) {
     for (const NamedMutation& known : kMutations) std::fprintf(stderr, "  %s\n", known.name);
     return 2;
   }
-  if (!planted::plant(mutation->core)) {
+  if (!planted::plant(mutation->core) || !planted::plant(mutation->lane)) {
     std::fprintf(stderr,
                  "simulate: --mutation: no rule is wrong in this program; use simulate_wrong\n");
     return 2;
   }
   if (command.ring != 0) return run_ring(command);
-  return command.number != 0 ? run_one(command, *mutation) : run_many(command, *mutation);
+  return command.number != 0 ? run_one(command) : run_many(command);
 }

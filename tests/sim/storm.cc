@@ -10,11 +10,10 @@ using namespace std::chrono_literals;
 
 }  // namespace
 
-Storm::Storm(std::uint64_t number, Size size, const AnyMutation& mutation)
+Storm::Storm(std::uint64_t number, Size size)
     : random_(number * 0x9e3779b97f4a7c15ULL + 0x5eed),
       size_(size),
       lane_random_(number * 0x9e3779b97f4a7c15ULL + 0x1a7e),
-      lane_mutation_(mutation.lane),
       program_random_(number * 0x9e3779b97f4a7c15ULL + 0x9106) {
   programs_ = number % 5 == 2;
   statuses_ = number % 2 == 0;
@@ -89,7 +88,6 @@ NetOptions Storm::net_options(std::function<void(const std::string&)> trace) con
   options.names = true;
   options.statuses = statuses_;
   options.lanes = lanes_;
-  options.lane_mutation = lane_mutation_;
   options.trace = std::move(trace);
   return options;
 }

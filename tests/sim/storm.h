@@ -7,14 +7,13 @@
 
 #include "core/random.h"
 #include "sim/scenario.h"
-#include "support/sim_mutations.h"
 #include "support/sim_net.h"
 
 namespace podring::sim {
 
 class Storm {
  public:
-  Storm(std::uint64_t number, Size size, const AnyMutation& mutation);
+  Storm(std::uint64_t number, Size size);
 
   [[nodiscard]] NetOptions net_options(std::function<void(const std::string&)> trace) const;
   /// Starts the ring and plans seeds and faults. `net` must outlive the storm's last fault.
@@ -87,7 +86,6 @@ class Storm {
   bool lanes_ = false;  // of a number as well, and what belongs to it has draws of its own
   bool only_datagrams_ = false;
   SplitMix lane_random_;
-  lane::Mutation lane_mutation_;
   std::uint32_t lane_window_ = 0;
   std::uint32_t datagram_max_ = 0;
   std::uint32_t path_max_ = 0;

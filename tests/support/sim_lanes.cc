@@ -1,6 +1,7 @@
 // Datagram lanes: what a lane takes, what the way does to datagrams, and what must stay true.
 #include "support/sim_lanes.h"
 
+#include <algorithm>
 #include <functional>
 #include <utility>
 
@@ -38,10 +39,11 @@ SimNet::Connection* SimNet::LanesOf::connection(std::uint32_t number, bool to_di
 // ---- going out
 // ---------------------------------------------------------------------------------
 
-bool SimNet::LanesOf::take(std::uint32_t number, bool to_dialler, Bytes& frame) {
+bool SimNet::LanesOf::take(std::uint32_t number, bool to_dialler, Bytes& frame,
+                           const std::optional<SendId>& id) {
   const Bytes before = frame;
-  const bool taken =
-      to_dialler ? lanes_.send_route(now(), number, frame) : lanes_.send_link(number, frame);
+  const bool taken = to_dialler ? lanes_.send_route(now(), number, frame, id)
+                                : lanes_.send_link(number, frame, id);
   if (!taken) return false;
   ++net_.lane_frames_taken_;
   if (to_dialler && !acks_waiting_) acks_waiting_ = net_.hold_ack();
@@ -50,6 +52,7 @@ bool SimNet::LanesOf::take(std::uint32_t number, bool to_dialler, Bytes& frame) 
   LaneFrames& frames = to_dialler ? over->back_frames : over->out_frames;
   frames.to_come.insert(hash_of(before));
   frames.open.insert(hash_of(before));
+  frames.sent.push_back({*id, hash_of(before)});
   if (net_.tracing())
     net_.trace_frame(pid_, to_dialler ? over->from : over->to, to_dialler, before, "~>");
   return true;
@@ -157,13 +160,22 @@ void SimNet::LanesOf::arrived(std::uint32_t number, bool to_dialler, ByteView fr
               net_.name(pid_) + " is handed a frame that no lane has taken, or that came before");
 }
 
-void SimNet::LanesOf::handed_back(std::uint32_t number, bool to_dialler, ByteView frame) {
+void SimNet::LanesOf::reported_lost(std::uint32_t number, bool to_dialler, const SendId& id) {
   Connection* over = connection(number, to_dialler);
   if (over == nullptr) return;
-  (void)take_out((to_dialler ? over->back_frames : over->out_frames).open, frame);
+  LaneFrames& frames = to_dialler ? over->back_frames : over->out_frames;
+  // What was sent again in the same numbers has the same id: the oldest that is open.
+  const auto lost = std::find_if(frames.sent.begin(), frames.sent.end(), [&](const auto& sent) {
+    return sent.first == id && frames.open.contains(sent.second);
+  });
+  if (lost != frames.sent.end()) {
+    frames.open.erase(frames.open.find(lost->second));
+    frames.sent.erase(lost);
+  }
   if (net_.tracing())
-    net_.trace_frame(pid_, to_dialler ? over->from : over->to, to_dialler, Bytes{frame},
-                     "has back");
+    net_.say("    " + net_.name(pid_) + " is told that " + std::to_string(id.count) + " from " +
+             std::to_string(id.first) + (id.ack == 0 ? "" : " of ack " + std::to_string(id.ack)) +
+             " were lost");
 }
 
 void SimNet::LanesOf::on_link_frame(LinkId link, ByteView frame) {
@@ -176,14 +188,14 @@ void SimNet::LanesOf::on_route_frame(RouteId route, Address from, ByteView frame
   net_.peer(pid_).on_route_frame(net_.now_of(net_.process(pid_)), route, from, frame);
 }
 
-void SimNet::LanesOf::on_link_frame_lost(LinkId link, ByteView frame) {
-  handed_back(link, false, frame);
-  net_.peer(pid_).on_link_frame_lost(net_.now_of(net_.process(pid_)), link, frame);
+void SimNet::LanesOf::on_link_frame_lost(LinkId link, const SendId& id) {
+  reported_lost(link, false, id);
+  net_.peer(pid_).on_link_frame_lost(net_.now_of(net_.process(pid_)), link, id);
 }
 
-void SimNet::LanesOf::on_route_frame_lost(RouteId route, ByteView frame) {
-  handed_back(route, true, frame);
-  net_.peer(pid_).on_route_frame_lost(net_.now_of(net_.process(pid_)), route, frame);
+void SimNet::LanesOf::on_route_frame_lost(RouteId route, const SendId& id) {
+  reported_lost(route, true, id);
+  net_.peer(pid_).on_route_frame_lost(net_.now_of(net_.process(pid_)), route, id);
 }
 
 void SimNet::LanesOf::on_link_frame_max(LinkId link, std::optional<std::size_t> bytes) {

@@ -15,7 +15,8 @@ class SimNet::LanesOf final : public lane::LanesSink {
   LanesOf(SimNet& net, Pid pid, lane::LanesOptions options);
 
   /// True: a lane has it.
-  [[nodiscard]] bool take(std::uint32_t number, bool to_dialler, Bytes& frame);
+  [[nodiscard]] bool take(std::uint32_t number, bool to_dialler, Bytes& frame,
+                          const std::optional<SendId>& id);
   void on_route_frame_of_stream(const Item& item);
   void read(ByteView datagram);
   void tick();
@@ -27,14 +28,14 @@ class SimNet::LanesOf final : public lane::LanesSink {
  private:
   void on_link_frame(LinkId link, ByteView frame) override;
   void on_route_frame(RouteId route, Address from, ByteView frame) override;
-  void on_link_frame_lost(LinkId link, ByteView frame) override;
-  void on_route_frame_lost(RouteId route, ByteView frame) override;
+  void on_link_frame_lost(LinkId link, const SendId& id) override;
+  void on_route_frame_lost(RouteId route, const SendId& id) override;
   void on_link_frame_max(LinkId link, std::optional<std::size_t> bytes) override;
 
   [[nodiscard]] TimePoint now() const { return net_.now_of(net_.process(pid_)).steady; }
   [[nodiscard]] Connection* connection(std::uint32_t number, bool to_dialler) const;
   void arrived(std::uint32_t number, bool to_dialler, ByteView frame);
-  void handed_back(std::uint32_t number, bool to_dialler, ByteView frame);
+  void reported_lost(std::uint32_t number, bool to_dialler, const SendId& id);
   void look_at(Address to, const Bytes& datagram);
   void check_heard();
 

@@ -5,7 +5,6 @@
 #include <optional>
 #include <string_view>
 
-#include "lane/mutation.h"
 #include "planted/fault.h"
 
 namespace podring::sim {
@@ -14,9 +13,9 @@ namespace podring::sim {
 struct AnyMutation {
   constexpr AnyMutation() = default;
   constexpr AnyMutation(planted::Fault of_core) : core{of_core} {}
-  constexpr AnyMutation(lane::Mutation of_lane) : lane{of_lane} {}
+  constexpr AnyMutation(planted::LaneFault of_lane) : lane{of_lane} {}
   planted::Fault core = planted::Fault::none;
-  lane::Mutation lane = lane::Mutation::none;
+  planted::LaneFault lane = planted::LaneFault::none;
 };
 
 struct NamedMutation {
@@ -43,19 +42,19 @@ inline constexpr std::array kMutations{
     NamedMutation{"places_never_shrink", planted::Fault::places_never_shrink},
     NamedMutation{"program_not_waited_for", planted::Fault::program_not_waited_for},
     NamedMutation{"every_answer_is_yes", planted::Fault::every_answer_is_yes},
-    NamedMutation{"any_token", lane::Mutation::any_token},
-    NamedMutation{"damaged_taken", lane::Mutation::damaged_taken},
-    NamedMutation{"unproven_lane", lane::Mutation::unproven_lane},
-    NamedMutation{"never_left", lane::Mutation::never_left},
-    NamedMutation{"never_used_again", lane::Mutation::never_used_again},
-    NamedMutation{"left_without_frames", lane::Mutation::left_without_frames},
-    NamedMutation{"lost_without_frames", lane::Mutation::lost_without_frames},
-    NamedMutation{"room_ignored", lane::Mutation::room_ignored},
-    NamedMutation{"room_leaks", lane::Mutation::room_leaks},
-    NamedMutation{"acks_unreceived", lane::Mutation::acks_unreceived},
-    NamedMutation{"repeats_taken", lane::Mutation::repeats_taken},
-    NamedMutation{"short_memory", lane::Mutation::short_memory},
-    NamedMutation{"black_hole_unnoticed", lane::Mutation::black_hole_unnoticed},
+    NamedMutation{"any_token", planted::LaneFault::any_token},
+    NamedMutation{"damaged_taken", planted::LaneFault::damaged_taken},
+    NamedMutation{"unproven_lane", planted::LaneFault::unproven_lane},
+    NamedMutation{"never_left", planted::LaneFault::never_left},
+    NamedMutation{"never_used_again", planted::LaneFault::never_used_again},
+    NamedMutation{"left_without_frames", planted::LaneFault::left_without_frames},
+    NamedMutation{"lost_without_frames", planted::LaneFault::lost_without_frames},
+    NamedMutation{"room_ignored", planted::LaneFault::room_ignored},
+    NamedMutation{"room_leaks", planted::LaneFault::room_leaks},
+    NamedMutation{"acks_unreceived", planted::LaneFault::acks_unreceived},
+    NamedMutation{"repeats_taken", planted::LaneFault::repeats_taken},
+    NamedMutation{"short_memory", planted::LaneFault::short_memory},
+    NamedMutation{"black_hole_unnoticed", planted::LaneFault::black_hole_unnoticed},
 };
 
 [[nodiscard]] inline std::optional<AnyMutation> mutation_named(std::string_view name) {

@@ -97,14 +97,13 @@ Pid SimNet::start(Host host, ProcessOptions options) {
     fresh.exchange = std::make_unique<StatusExchange>(identity, "sim", now_of(fresh).steady);
   fresh.options = std::move(options);
   if (options_.lanes && fresh.options.datagrams) {
-    fresh.lanes =
-        std::make_unique<LanesOf>(*this, pid,
-                                  lane::LanesOptions{.port = 1,
-                                                     .datagram_max = fresh.options.datagram_max,
-                                                     .window = fresh.options.lane_window,
-                                                     .seed = lane_random_.next(),
-                                                     .draw_token = [this] { return draw_token(); },
-                                                     .mutation = options_.lane_mutation});
+    fresh.lanes = std::make_unique<LanesOf>(
+        *this, pid,
+        lane::LanesOptions{.port = 1,
+                           .datagram_max = fresh.options.datagram_max,
+                           .window = fresh.options.lane_window,
+                           .seed = lane_random_.next(),
+                           .draw_token = [this] { return draw_token(); }});
   }
   by_name_[fresh.name] = pid;
   by_boot_[identity.boot] = pid;

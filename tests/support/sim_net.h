@@ -61,7 +61,6 @@ struct NetOptions {
   std::uint32_t double_pm = 0;
   Duration names_lag_max{};  ///< an answer is as old as this at most, drawn for each answer
   bool lanes = false;        ///< with Lane::stream: datagram lanes beside the connections
-  lane::Mutation lane_mutation = lane::Mutation::none;
   bool names = false;        ///< peers ask the simulated DNS; off: tests answer by hand
   bool statuses = false;     ///< peers tell everybody about themselves, where their settings allow
   bool check_peers = true;   ///< Peer::check_invariants() after every turn
@@ -111,8 +110,9 @@ class Oracle;
 
 /// Frames that one direction of a connection's lane has taken, by hash.
 struct LaneFrames {
-  std::unordered_multiset<std::uint64_t> to_come;  ///< not arrived, handed back or not
-  std::unordered_multiset<std::uint64_t> open;     ///< neither arrived nor handed back
+  std::unordered_multiset<std::uint64_t> to_come;      ///< not arrived, reported lost or not
+  std::unordered_multiset<std::uint64_t> open;         ///< neither arrived nor reported lost
+  std::vector<std::pair<SendId, std::uint64_t>> sent;  ///< all, with their hashes
 };
 struct TokenLess {
   bool operator()(const LaneToken& a, const LaneToken& b) const { return a.bytes < b.bytes; }

@@ -11,6 +11,15 @@ constexpr std::size_t kAnnotationGrowthMax = 300;  // a record of an outcome, a 
 
 constexpr auto kEvaluateEvery = std::chrono::milliseconds{5};
 
+/// What counts against the queue, from what the peer says of each envelope, not of their sum: all
+/// but those that the successor has.
+std::size_t waiting_in(const Peer& peer) {
+  const std::vector<EnvelopeId> ids = peer.held_ids();
+  return static_cast<std::size_t>(std::count_if(ids.begin(), ids.end(), [&](EnvelopeId id) {
+    return peer.held_status(id)->stage != HeldStatus::Stage::received;
+  }));
+}
+
 template <typename T>
 bool contains(const std::vector<T>& list, const T& value) {
   return std::find(list.begin(), list.end(), value) != list.end();
@@ -276,14 +285,13 @@ void Oracle::check_budgets(Pid pid, Watch& its, const Counters& now) {
   }
   if (now.transit_shed_full != its.last.transit_shed_full && now.completed == its.last.completed &&
       now.expired == its.last.expired && now.let_go == its.last.let_go &&
-      now.frames_received - its.last.frames_received == 1 &&
-      std::max(used, its.queue_last) < settings.queue &&
+      now.frames_received - its.last.frames_received == 1 && waiting_in(peer) < settings.queue &&
       std::max(bytes, its.queue_bytes_last) + 4096 <
           settings.queue_bytes)  // the largest, late in a lap
   {
     net_.fail("shed_with_room", net_.name(pid) + " turned an envelope away with " +
-                                    std::to_string(used) + " of " + std::to_string(settings.queue) +
-                                    " in its queue");
+                                    std::to_string(waiting_in(peer)) + " of " +
+                                    std::to_string(settings.queue) + " in its queue");
   }
   its.queue_last = used;
   its.queue_bytes_last = bytes;

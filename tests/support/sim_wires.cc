@@ -74,10 +74,10 @@ void SimNet::heal_all() {
 void SimNet::act(Pid pid, Action& action) {
   LanesOf* lanes = process(pid).lanes.get();
   if (auto* send = std::get_if<SendLink>(&action)) {
-    if (lanes != nullptr && lanes->take(send->link, false, send->frame)) return;
+    if (lanes != nullptr && lanes->take(send->link, false, send->frame, send->id)) return;
     transmit(pid, send->link, false, std::move(send->frame), true);
   } else if (auto* answer = std::get_if<SendRoute>(&action)) {
-    if (lanes != nullptr && lanes->take(answer->route, true, answer->frame)) return;
+    if (lanes != nullptr && lanes->take(answer->route, true, answer->frame, answer->id)) return;
     transmit(pid, answer->route, true, std::move(answer->frame), true);
   } else if (const auto* wanted = std::get_if<Dial>(&action)) {
     dial(pid, wanted->link, wanted->to);
