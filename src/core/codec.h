@@ -38,7 +38,8 @@ enum class FrameType : std::uint8_t {
   status
 };
 enum class Role : std::uint8_t { peer = 0, client = 1 };
-enum class Word : std::uint8_t { received = 0, safe = 1, final = 2 };
+/// What a peer says of an envelope that was handed to it, each more than the one before.
+enum class AckLevel : std::uint8_t { received = 0, safe = 1, final = 2 };
 enum class Stage : std::uint8_t { accepted = 0, safe = 1, completed = 2, expired = 3 };
 enum class RefuseCode : std::uint8_t {
   wrong_ring = 1,
@@ -62,8 +63,8 @@ struct HelloFrame {
   Identity identity;
   Address dialled;
   bool leaving = false;
-  std::uint64_t room_envelopes = 0;
-  std::uint64_t room_bytes = 0;
+  std::uint64_t credit_envelopes = 0;
+  std::uint64_t credit_bytes = 0;
   std::optional<LaneOffer> lane;  ///< ext "lane"; the transport's, the core never looks at it
   bool takes_status = false;      ///< in ext: `status` frames may be sent to it
 };
@@ -78,15 +79,15 @@ struct SequenceRange {
   friend bool operator==(const SequenceRange&, const SequenceRange&) = default;
 };
 struct AckRange {
-  Word word = Word::received;
+  AckLevel level = AckLevel::received;
   SequenceRange range;
-  std::uint8_t place_count = 0;  ///< 0..1: at most copies - 2
-  std::uint64_t place = 0;
+  std::uint8_t replica_count = 0;  ///< 0..1: at most copies - 2
+  std::uint64_t replica = 0;       ///< its site
   friend bool operator==(const AckRange&, const AckRange&) = default;
 };
 struct AckFrame {
-  std::uint64_t room_envelopes = 0;
-  std::uint64_t room_bytes = 0;
+  std::uint64_t credit_envelopes = 0;
+  std::uint64_t credit_bytes = 0;
   std::vector<AckRange> ranges;
   std::uint64_t number = 0;  ///< ext "n": grows with each ack of the session; 0: not given
 };
@@ -119,8 +120,8 @@ struct PingFrame {
 };
 struct PongFrame {
   std::uint64_t token = 0;
-  std::uint64_t room_envelopes = 0;
-  std::uint64_t room_bytes = 0;
+  std::uint64_t credit_envelopes = 0;
+  std::uint64_t credit_bytes = 0;
 };
 
 struct StatusFrame {

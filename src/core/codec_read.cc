@@ -57,8 +57,8 @@ void read(Reader& in, HelloFrame& frame) {
   frame.dialled = in.address();
   frame.identity.boot = {in.uint()};
   frame.leaving = in.boolean();
-  frame.room_envelopes = in.uint();
-  frame.room_bytes = in.uint();
+  frame.credit_envelopes = in.uint();
+  frame.credit_bytes = in.uint();
   if (frame.identity.boot.value == 0 || frame.identity.pod.empty() || frame.version_min == 0 ||
       frame.version_max < frame.version_min) {
     in.fail();
@@ -84,20 +84,20 @@ SequenceRange read_range(Reader& in) {
 
 void read(Reader& in, AckFrame& frame) {
   frame.number = 0;
-  frame.room_envelopes = in.uint();
-  frame.room_bytes = in.uint();
+  frame.credit_envelopes = in.uint();
+  frame.credit_bytes = in.uint();
   frame.ranges.clear();
   const std::size_t count = in.array();
   if (count > kRangesMax) in.fail();
   for (std::size_t i = 0; i < count && in.ok(); ++i) {
     const std::size_t items = in.array();
     AckRange range;
-    range.word = in.uint_up_to<Word>(2);
+    range.level = in.uint_up_to<AckLevel>(2);
     range.range = read_range(in);
     if (items < 3 || items > 4) in.fail();
     if (items == 4) {
-      range.place_count = 1;
-      range.place = in.uint();
+      range.replica_count = 1;
+      range.replica = in.uint();
     }
     frame.ranges.push_back(range);
   }
@@ -156,8 +156,8 @@ void read(Reader& in, PingFrame& frame) {
 
 void read(Reader& in, PongFrame& frame) {
   frame.token = in.uint();
-  frame.room_envelopes = in.uint();
-  frame.room_bytes = in.uint();
+  frame.credit_envelopes = in.uint();
+  frame.credit_bytes = in.uint();
 }
 
 }  // namespace
@@ -186,6 +186,7 @@ const char* to_string(RefuseCode code) {
   return "unknown";
 }
 
+/// One branch for each type of frame and each key of an extension.
 bool read_frame(ByteView bytes, AnyFrame& frame) {
   if (bytes.size() > kFrameBytesMax) return false;
   Reader in{bytes};
@@ -252,6 +253,8 @@ std::optional<FrameType> frame_type(ByteView bytes) {
   return in.ok() && type != 0 ? std::optional{static_cast<FrameType>(type)} : std::nullopt;
 }
 
+/// The fields in their order, each with its bound: reading them in one place keeps the order in
+/// sight.
 bool read_envelope(ByteView bytes, Envelope& envelope) {
   if (bytes.size() > kEnvelopeBytesMax) return false;
   Reader in{bytes};

@@ -103,8 +103,8 @@ Bytes write_frame(FrameHeader header, const HelloFrame& frame) {
     pack_address(out, frame.dialled);
     out.pack(frame.identity.boot.value);
     out.pack(frame.leaving);
-    out.pack(frame.room_envelopes);
-    out.pack(frame.room_bytes);
+    out.pack(frame.credit_envelopes);
+    out.pack(frame.credit_bytes);
   };
   return frame_of(FrameType::hello, {1, header.session}, 256, body, ext);
 }
@@ -117,15 +117,15 @@ Bytes write_frame(FrameHeader header, const AckFrame& frame) {
     out.pack(frame.number);
   };
   const auto body = [&frame](Packer& out) {
-    out.pack(frame.room_envelopes);
-    out.pack(frame.room_bytes);
+    out.pack(frame.credit_envelopes);
+    out.pack(frame.credit_bytes);
     out.pack_array(static_cast<std::uint32_t>(frame.ranges.size()));
     for (const AckRange& range : frame.ranges) {
-      out.pack_array(3U + range.place_count);
-      out.pack(static_cast<std::uint8_t>(range.word));
+      out.pack_array(3U + range.replica_count);
+      out.pack(static_cast<std::uint8_t>(range.level));
       out.pack(range.range.first);
       out.pack(range.range.last);
-      if (range.place_count > 0) out.pack(range.place);
+      if (range.replica_count > 0) out.pack(range.replica);
     }
   };
   return frame_of(FrameType::ack, header, 48 + frame.ranges.size() * 12, body, ext);
@@ -185,8 +185,8 @@ Bytes write_frame(FrameHeader header, const PingFrame& frame) {
 Bytes write_frame(FrameHeader header, const PongFrame& frame) {
   return frame_of(FrameType::pong, header, 48, [&](Packer& out) {
     out.pack(frame.token);
-    out.pack(frame.room_envelopes);
-    out.pack(frame.room_bytes);
+    out.pack(frame.credit_envelopes);
+    out.pack(frame.credit_bytes);
   });
 }
 

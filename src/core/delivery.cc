@@ -128,7 +128,7 @@ void Delivery::tie_duplicate(const Arrival& arrival, const Remembered& original)
   const Waiter waiter{arrival.session, in_[arrival.session].generation, arrival.sequence};
   if (rules::duplicate_is_settled(original)) {
     in_[arrival.session].window.set_known(arrival.sequence, kNoEntry);
-    in_.set(waiter, {original.final ? Word::final : Word::safe});
+    in_.set(waiter, {original.final ? AckLevel::final : AckLevel::safe});
     return;
   }
   in_[arrival.session].window.set_known(arrival.sequence, original.held);
@@ -202,14 +202,14 @@ void Delivery::update_level(EntryIndex index) {
   if (entry.state == CustodyEntry::State::logging) return;
   const bool safe = entry.is_safe();
   const bool names_one = !safe && entry.envelope.head.copies >= 3;
-  tell_waiters(entry, {safe ? Word::safe : Word::received,
-                       names_one ? entry.replica_count : std::uint8_t{0}, entry.replicas[0]});
+  set_level(entry, {safe ? AckLevel::safe : AckLevel::received,
+                    names_one ? entry.replica_count : std::uint8_t{0}, entry.replicas[0]});
   if (!safe) return;
   entry.waiters.clear();  // nothing more will be said to them
   if (entry.own_seed) confirm_safe(entry);
 }
 
-void Delivery::tell_waiters(const CustodyEntry& entry, const AckState& state) {
+void Delivery::set_level(const CustodyEntry& entry, const AckState& state) {
   entry.waiters.for_each([&](const Waiter& waiter) { in_.set(waiter, state); });
 }
 
@@ -230,7 +230,7 @@ void Delivery::detach(CustodyEntry& entry) {
 void Delivery::release(EntryIndex index, bool final) {
   CustodyEntry& entry = custody_[index];
   detach(entry);
-  tell_waiters(entry, {final ? Word::final : Word::safe});
+  set_level(entry, {final ? AckLevel::final : AckLevel::safe});
   if (entry.own_seed) confirm_safe(entry);
   ++turn_.counters.let_go;
   custody_.release(index, final);
@@ -253,8 +253,8 @@ std::optional<HeldStatus> Delivery::status_of(EnvelopeId id) const {
   HeldStatus status;
   status.lap = entry.envelope.head.lap;
   status.attempt = entry.attempt;
-  status.named_count = entry.replica_count;
-  std::copy(std::begin(entry.replicas), std::end(entry.replicas), std::begin(status.named));
+  status.replica_count = entry.replica_count;
+  std::copy(std::begin(entry.replicas), std::end(entry.replicas), std::begin(status.replicas));
   if (entry.state == CustodyEntry::State::delivering) {
     status.stage = HeldStatus::Stage::delivering;
   } else if (entry.state == CustodyEntry::State::logging) {
@@ -263,7 +263,7 @@ std::optional<HeldStatus> Delivery::status_of(EnvelopeId id) const {
     status.stage = entry.received ? HeldStatus::Stage::received : HeldStatus::Stage::sent;
     status.successor = out_.find(entry.link)->remote.boot;
   }
-  status.said_safe = in_.was_told_safe(record->held);
+  status.reported_safe = in_.has_reported_safe(record->held);
   return status;
 }
 

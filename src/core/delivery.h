@@ -92,7 +92,7 @@ class Delivery {
   void report_end(const Envelope& envelope, End how);
   void report_stage(EnvelopeId id, Stage stage, SeededFrame seeded);
   // custody
-  void tell_waiters(const CustodyEntry& entry, const AckState& state);
+  void set_level(const CustodyEntry& entry, const AckState& state);
   void detach(CustodyEntry& entry);
   void confirm_safe(CustodyEntry& entry);
   void count_in(const CustodyEntry& entry) { queue_.count_in(turn_.steady(), entry.bytes); }

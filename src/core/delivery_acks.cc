@@ -15,7 +15,7 @@ void Delivery::on_ack(OutSession& link, const AckFrame& ack) {
   const LinkId id = link.id;
   const bool had_credit = link.window.credit().any();
   // Overtaken by a newer one: what it says of credit and of replicas further on may be past.
-  const bool stale = !link.window.take_credit(ack.number, {ack.room_envelopes, ack.room_bytes});
+  const bool stale = !link.window.take_credit(ack.number, {ack.credit_envelopes, ack.credit_bytes});
   AckEffect effect;
   for (const AckRange& range : ack.ranges) {
     if (link.window.empty()) break;
@@ -36,15 +36,15 @@ void Delivery::on_range(OutSession& link, const AckRange& range, bool stale, Ack
     if (slot.entry == kNoEntry) continue;
     const bool news = !slot.received;
     if (news) on_first_received(link, slot, effect);
-    if (rules::releases(range.word)) {
-      release(slot.entry, range.word == Word::final);
+    if (rules::releases(range.level)) {
+      release(slot.entry, range.level == AckLevel::final);
       effect.released_any = true;
     } else if (!stale || news) {
       CustodyEntry& entry = custody_[slot.entry];
       const CopiesOn copies_on = entry.envelope.head.copies_on;
-      const bool names_one = range.place_count > 0 && !stale;
+      const bool names_one = range.replica_count > 0 && !stale;
       Custody::set_replicas(entry, local_.site(copies_on), link.sites[static_cast<int>(copies_on)],
-                            names_one ? std::optional{range.place} : std::nullopt);
+                            names_one ? std::optional{range.replica} : std::nullopt);
       update_level(slot.entry);
     }
   }

@@ -33,7 +33,7 @@ void Delivery::end(EntryIndex index, End how) {
               .entry = index,
               .id = entry.envelope.head.id,
               .ended = how});
-  if (const auto level = rules::level_of_unwritten_end()) tell_waiters(entry, {*level});
+  if (const auto level = rules::level_of_unwritten_end()) set_level(entry, {*level});
 }
 
 void Delivery::on_written(LogTicket up_to) {

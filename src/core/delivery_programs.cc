@@ -30,7 +30,7 @@ void Delivery::on_delivered(const Delivered& result) {
     return;
   Annotations notes = annotations_of(entry.envelope);
   const std::uint32_t hop = entry.envelope.head.hop;
-  notes.outcomes.push_back({hop, rules::outcome_told(result.outcome), result.status});
+  notes.outcomes.push_back({hop, rules::reported_outcome(result.outcome), result.status});
   if (notes.sender.wants_answers && !result.answer.empty())
     notes.answers.push_back({hop, result.answer});
   annotate(entry.envelope, std::move(notes));

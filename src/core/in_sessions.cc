@@ -65,7 +65,7 @@ void InSessions::answer(SessionIndex index, const HelloFrame& hello, Credit cred
   session.takes_status = hello.takes_status;
   HelloFrame answer = local_.hello(hello.dialled, credit);
   answer.answer = true;
-  told_credit(session, credit);
+  note_advertised(session, credit);
   send(session, write_frame({1, session.session}, answer));
 }
 
@@ -81,7 +81,7 @@ SessionIndex InSessions::take_place() {
 
 void InSessions::drop(SessionIndex index) {
   InSession& session = sessions_[index];
-  if (session.told_no_credit) --told_no_credit_;
+  if (session.advertised_none) --advertised_none_;
   if (const auto route = by_route_.find(session.route);
       route != by_route_.end() && route->second == index) {
     by_route_.erase(route);
@@ -138,9 +138,9 @@ void InSessions::put_off(Duration late) {
 template <typename Change>
 void InSessions::change(SessionIndex index, const Change& of_window) {
   ReceiveWindow& window = sessions_[index].window;
-  const bool had_news = window.has_news();
+  const bool had_news = window.has_unreported();
   of_window(window);
-  if (!had_news && window.has_news()) with_news_.push_back(index);
+  if (!had_news && window.has_unreported()) with_unreported_.push_back(index);
 }
 
 void InSessions::set(const Waiter& waiter, const AckState& state) {
@@ -164,7 +164,7 @@ void InSessions::on_ping(SessionIndex index, const PingFrame& ping, Credit credi
       repeat(index, n);
     session.window.hurry();
   }
-  told_credit(session, credit);
+  note_advertised(session, credit);
   send(session,
        write_frame(session.header(), PongFrame{ping.token, credit.envelopes, credit.bytes}));
 }
@@ -175,45 +175,45 @@ void InSessions::on_ack_lost(SessionIndex index, const SendId& id) {
     window.hurry();
   });
   InSession& session = sessions_[index];
-  if (id.count == 0 && !session.told_no_credit) {
-    session.told_no_credit = true;  // as far as its dialler knows; write_acks() tells
-    ++told_no_credit_;
+  if (id.count == 0 && !session.advertised_none) {
+    session.advertised_none = true;  // as far as its dialler knows; write_acks() tells
+    ++advertised_none_;
   }
 }
 
 void InSessions::write(InSession& session, Credit credit) {
   ack_.number = session.window.on_ack(turn_.steady() + local_.settings.ack_every);
-  ack_.room_envelopes = credit.envelopes;
-  ack_.room_bytes = credit.bytes;
-  told_credit(session, credit);
+  ack_.credit_envelopes = credit.envelopes;
+  ack_.credit_bytes = credit.bytes;
+  note_advertised(session, credit);
   send(session, write_frame(session.header(), ack_), id_of(ack_));
   ack_.ranges.clear();
 }
 
-bool InSessions::write_news(SessionIndex index, Credit credit) {
+bool InSessions::write_ack(SessionIndex index, Credit credit) {
   InSession& session = sessions_[index];
-  if (!session.used || !session.window.has_news()) return true;
+  if (!session.used || !session.window.has_unreported()) return true;
   if (!session.window.is_ack_due(turn_.steady(), credit.envelopes)) return false;
-  session.window.take_news(ack_.ranges, [&] { write(session, credit); });
+  session.window.take_ranges(ack_.ranges, [&] { write(session, credit); });
   if (!ack_.ranges.empty()) write(session, credit);
   return true;
 }
 
 void InSessions::write_acks(Credit credit) {
-  std::erase_if(with_news_, [&](SessionIndex index) { return write_news(index, credit); });
-  if (told_no_credit_ == 0 || !credit.any()) return;
+  std::erase_if(with_unreported_, [&](SessionIndex index) { return write_ack(index, credit); });
+  if (advertised_none_ == 0 || !credit.any()) return;
   ack_.ranges.clear();
   for (InSession& session : sessions_) {
-    if (session.used && session.told_no_credit) write(session, credit);
+    if (session.used && session.advertised_none) write(session, credit);
   }
 }
 
-bool InSessions::was_told_safe(EntryIndex entry) const {
+bool InSessions::has_reported_safe(EntryIndex entry) const {
   const auto told = [entry](const InSession& session) {
     const ReceiveWindow& window = session.window;
     for (std::uint64_t n = window.base(); session.used && n < window.end(); ++n) {
       const ReceiveWindow::Slot& slot = window.at(n);
-      if (slot.known && slot.acked && slot.entry == entry && slot.state.level != Word::received)
+      if (slot.known && slot.acked && slot.entry == entry && slot.state.level != AckLevel::received)
         return true;
     }
     return false;
@@ -223,16 +223,17 @@ bool InSessions::was_told_safe(EntryIndex entry) const {
 
 TimePoint InSessions::next_ack() const {
   TimePoint at = TimePoint::max();
-  for (const SessionIndex index : with_news_) at = std::min(at, sessions_[index].window.ack_at());
+  for (const SessionIndex index : with_unreported_)
+    at = std::min(at, sessions_[index].window.ack_at());
   return at;
 }
 
 /// Remembers whether the dialler of this session believes that there is no credit.
-void InSessions::told_credit(InSession& session, Credit credit) {
+void InSessions::note_advertised(InSession& session, Credit credit) {
   const bool none = !credit.any();
-  if (none == session.told_no_credit) return;
-  session.told_no_credit = none;
-  none ? ++told_no_credit_ : --told_no_credit_;
+  if (none == session.advertised_none) return;
+  session.advertised_none = none;
+  none ? ++advertised_none_ : --advertised_none_;
 }
 
 }  // namespace podring

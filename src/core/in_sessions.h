@@ -23,7 +23,7 @@ struct InSession {
   bool leaving = false;
   bool takes_status = false;
   /// The dialler was last told that there is no credit.
-  bool told_no_credit = false;
+  bool advertised_none = false;
   Role role = Role::peer;
   std::uint8_t version = 1;
   std::uint32_t generation = 0;  ///< of this place in the table
@@ -79,9 +79,9 @@ class InSessions {
   /// An ack did not arrive: what is true by now of what it carried, and the credit, again.
   void on_ack_lost(SessionIndex index, const SendId& id);
   void write_acks(Credit credit);
-  [[nodiscard]] bool has_news() const { return !with_news_.empty(); }
+  [[nodiscard]] bool has_unreported() const { return !with_unreported_.empty(); }
   /// A dialler was told that the entry is safe, and waits still.
-  [[nodiscard]] bool was_told_safe(EntryIndex entry) const;
+  [[nodiscard]] bool has_reported_safe(EntryIndex entry) const;
   [[nodiscard]] TimePoint next_ack() const;
   /// Nobody is left without the last ack: a dialler raises its floor once it has read it.
   [[nodiscard]] bool all_done(TimePoint now) const;
@@ -93,8 +93,8 @@ class InSessions {
   [[nodiscard]] SessionIndex take_place();
   void write(InSession& session, Credit credit);
   /// True: nothing is left to be told there.
-  bool write_news(SessionIndex index, Credit credit);
-  void told_credit(InSession& session, Credit credit);
+  bool write_ack(SessionIndex index, Credit credit);
+  void note_advertised(InSession& session, Credit credit);
   template <typename Change>
   void change(SessionIndex index, const Change& of_window);
 
@@ -104,9 +104,9 @@ class InSessions {
   std::vector<SessionIndex> free_;
   std::unordered_map<RouteId, SessionIndex> by_route_;
   std::map<BootId, SessionIndex> by_boot_;
-  std::vector<SessionIndex> with_news_;
-  std::size_t told_no_credit_ = 0;  // sessions
-  AckFrame ack_;                    // scratch
+  std::vector<SessionIndex> with_unreported_;
+  std::size_t advertised_none_ = 0;  // sessions
+  AckFrame ack_;                     // scratch
 };
 
 }  // namespace podring

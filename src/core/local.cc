@@ -10,7 +10,7 @@ namespace podring {
 Local::Local(Identity who, Settings rules)
     : identity{std::move(who)},
       settings{std::move(rules)},
-      sites_{place_of(identity, CopiesOn::peers), place_of(identity, CopiesOn::nodes)} {
+      sites_{site_of(identity, CopiesOn::peers), site_of(identity, CopiesOn::nodes)} {
   PODRING_CHECK(identity.boot.value != 0 && settings.copies >= 1 && settings.copies <= 3 &&
                 settings.queue >= 2);
 }
@@ -23,8 +23,8 @@ HelloFrame Local::hello(Address dialled, Credit credit) const {
   hello.identity = identity;
   hello.dialled = dialled;
   hello.leaving = leaving();
-  hello.room_envelopes = credit.envelopes;
-  hello.room_bytes = credit.bytes;
+  hello.credit_envelopes = credit.envelopes;
+  hello.credit_bytes = credit.bytes;
   hello.takes_status = settings.takes_status;
   return hello;
 }

@@ -107,7 +107,7 @@ class Reader {
     return address_of(bytes);
   }
   /// Any one item, at most `depth` levels of arrays and maps deep. Extension types are not used
-  /// here.
+  /// here. One branch for each of msgpack's formats: they are read side by side with its table.
   void skip(int depth = 8) {
     const unsigned tag = ok_ && at_ < end_ ? static_cast<unsigned char>(*at_) : 0xc1;
     if (tag <= 0x7f || tag >= 0xe0 || tag == 0xc0 || tag == 0xc2 || tag == 0xc3) {

@@ -79,9 +79,9 @@ void OutSessions::on_up(OutSession& link, const HelloFrame& hello, std::uint8_t 
   link.version = version;
   link.remote = hello.identity;
   link.takes_status = hello.takes_status;
-  link.sites[0] = place_of(hello.identity, CopiesOn::peers);
-  link.sites[1] = place_of(hello.identity, CopiesOn::nodes);
-  link.window.set_credit({hello.room_envelopes, hello.room_bytes});
+  link.sites[0] = site_of(hello.identity, CopiesOn::peers);
+  link.sites[1] = site_of(hello.identity, CopiesOn::nodes);
+  link.window.set_credit({hello.credit_envelopes, hello.credit_bytes});
   link.idle_since = turn_.steady();
   link.timers.stop(LinkTimer::hello_timeout);
   link.timers.stop(LinkTimer::hello_again);
@@ -97,7 +97,7 @@ void OutSessions::on_heard(OutSession& link) {
 
 void OutSessions::on_pong(OutSession& link, const PongFrame& pong) {
   const bool had_credit = link.window.credit().any();
-  link.window.set_credit({pong.room_envelopes, pong.room_bytes});
+  link.window.set_credit({pong.credit_envelopes, pong.credit_bytes});
   use_credit(link, had_credit);
   if (pong.token != link.pings.token) return;
   const Duration round_trip = turn_.steady() - link.pings.sent_at;

@@ -127,7 +127,7 @@ bool Peer::may_exit(Now now) const {
   const Parts& parts = *parts_;
   const Local& local = parts.local;
   return local.leaving() && now.steady - *local.leaving_since >= local.settings.drain_linger &&
-         parts.delivery.custody().size() == 0 && !parts.in.has_news() &&
+         parts.delivery.custody().size() == 0 && !parts.in.has_unreported() &&
          !parts.delivery.waits_for_log() && parts.in.all_done(parts.fair(now));
 }
 

@@ -28,8 +28,8 @@ Peer::Parts::Parts(Identity identity, Settings settings, std::uint64_t jitter_se
 // ---- the turn
 
 Duration Peer::Parts::lateness(Now at) const {
-  if (deadline_told == TimePoint::max()) return {};
-  const Duration late = at.steady - deadline_told;
+  if (deadline_asked == TimePoint::max()) return {};
+  const Duration late = at.steady - deadline_asked;
   return late > kLateByItself ? late : Duration{};
 }
 
@@ -38,7 +38,7 @@ void Peer::Parts::begin(Now at) {
   turn.now = at;
   const Duration late = lateness(at);
   if (late == Duration{}) return;
-  deadline_told = TimePoint::max();
+  deadline_asked = TimePoint::max();
   out.put_off(late);
   in.put_off(late);
 }
@@ -51,7 +51,7 @@ Outputs& Peer::Parts::flush() {
   }
   in.write_acks(delivery.queue().credit());
   if (delivery.custody().is_over_bound()) forget_ids();
-  deadline_told = deadline();
+  deadline_asked = deadline();
   handed_out.events.clear();
   handed_out.actions.clear();
   handed_out.statuses.clear();

@@ -46,7 +46,7 @@ struct Peer::Parts {
   Links links;
   TimePoint tick_at;    // whatever comes in until then
   TimePoint expiry_at;  // looked at in ticks: of what waits, and of what is remembered
-  TimePoint deadline_told = TimePoint::max();  // nothing was asked for
+  TimePoint deadline_asked = TimePoint::max();  // nothing was asked for
   Outputs handed_out;
   AnyFrame frame;  // scratch of the frame being read
 };

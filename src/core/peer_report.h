@@ -72,9 +72,9 @@ struct HeldStatus {
   std::uint32_t lap = 0;
   std::uint32_t attempt = 0;  ///< sessions in which this hand-over was tried
   BootId successor;           ///< sent, received: whom it was handed to
-  std::uint8_t named_count = 0;
-  std::uint64_t named[2] = {0, 0};  ///< places other than one's own that are counted
-  bool said_safe = false;           ///< to a dialler that has not let go yet: that word stays
+  std::uint8_t replica_count = 0;
+  std::uint64_t replicas[2] = {0, 0};  ///< their sites, this peer's own not among them
+  bool reported_safe = false;          ///< to a dialler that has not released yet: that level stays
 };
 
 }  // namespace podring

@@ -11,9 +11,9 @@ void ReceiveWindow::repeat_ack(const SendId& id) {
   }
 }
 
-void ReceiveWindow::sort_news() {
-  if (!std::is_sorted(to_tell_.begin(), to_tell_.end()))
-    std::sort(to_tell_.begin(), to_tell_.end());
+void ReceiveWindow::sort_unreported() {
+  if (!std::is_sorted(unreported_.begin(), unreported_.end()))
+    std::sort(unreported_.begin(), unreported_.end());
 }
 
 }  // namespace podring

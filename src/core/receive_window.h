@@ -16,10 +16,10 @@ namespace podring {
 
 /// What an ack says of a number.
 struct AckState {
-  Word level = Word::received;
+  AckLevel level = AckLevel::received;
   std::uint8_t replica_count = 0;  ///< 0..1
   std::uint64_t replica = 0;       ///< its site
-  [[nodiscard]] bool says_same(const AckState& other) const {
+  [[nodiscard]] bool equals(const AckState& other) const {
     return level == other.level && replica_count == other.replica_count &&
            (replica_count == 0 || replica == other.replica);
   }
@@ -29,10 +29,10 @@ class ReceiveWindow {
  public:
   struct Slot {
     EntryIndex entry = kNoEntry;
-    bool known = false;     ///< it has come (and was not dropped)
-    bool acked = false;     ///< false while its end waits for the log
-    bool to_tell = false;   ///< its state is not in an ack yet
-    std::uint32_t ack = 0;  ///< the ack that told its state last
+    bool known = false;       ///< it has come (and was not dropped)
+    bool acked = false;       ///< false while its end waits for the log
+    bool unreported = false;  ///< its state is not in an ack yet
+    std::uint32_t ack = 0;    ///< the ack that told its state last
     AckState state;
   };
 
@@ -55,18 +55,18 @@ class ReceiveWindow {
   void repeat_ack(const SendId& id);
   void hurry() { urgent_ = true; }
 
-  [[nodiscard]] bool has_news() const { return !to_tell_.empty(); }
+  [[nodiscard]] bool has_unreported() const { return !unreported_.empty(); }
   /// An ack is a frame of its own, which costs its writer and its reader a turn: while traffic goes
   /// on, one says what several would. It waits where nobody waits for it: not when it was asked
   /// for, and not when the dialler might soon have nothing more that it may send.
   [[nodiscard]] bool is_ack_due(TimePoint now, std::uint64_t credit) const {
-    const std::size_t count = to_tell_.size();
+    const std::size_t count = unreported_.size();
     return urgent_ || now >= ack_at_ || count >= kAtOnce || 2 * count >= credit;
   }
   [[nodiscard]] TimePoint ack_at() const { return ack_at_; }
   /// The news in ranges; `full` is called each time that a frame's worth of them is reached, and
   /// empties them.
-  void take_news(std::vector<AckRange>& ranges, auto&& full);
+  void take_ranges(std::vector<AckRange>& ranges, auto&& full);
   /// An ack is written. The next one waits until then; this is its number.
   std::uint64_t on_ack(TimePoint next_at) {
     ack_at_ = next_at;
@@ -76,10 +76,10 @@ class ReceiveWindow {
 
  private:
   static constexpr std::size_t kAtOnce = 256;  // beyond, an ack does not wait for more
-  void sort_news();
+  void sort_unreported();
 
   SequenceWindow<Slot> slots_;
-  std::vector<std::uint64_t> to_tell_;
+  std::vector<std::uint64_t> unreported_;
   std::uint64_t acks_ = 0;  // written
   TimePoint ack_at_;        // no ack before, unless it is urgent
   bool urgent_ = false;     // its dialler has asked, sends again, or has seeded
@@ -102,8 +102,8 @@ inline bool ReceiveWindow::set(std::uint64_t sequence, const AckState& state) {
   if (!slots_.contains(sequence)) return false;
   Slot& slot = slots_.at(sequence);
   if (slot.acked) {
-    if (slot.state.level != Word::received || slot.state.says_same(state)) return false;
-    if (state.level == Word::received && slot.state.replica_count > 0)
+    if (slot.state.level != AckLevel::received || slot.state.equals(state)) return false;
+    if (state.level == AckLevel::received && slot.state.replica_count > 0)
       urgent_ = true;  // what is taken back never waits
   }
   slot.acked = true;
@@ -113,22 +113,22 @@ inline bool ReceiveWindow::set(std::uint64_t sequence, const AckState& state) {
 
 inline bool ReceiveWindow::repeat(std::uint64_t sequence) {
   Slot& slot = slots_.at(sequence);
-  if (!slot.acked || slot.to_tell) return false;
-  slot.to_tell = true;
-  to_tell_.push_back(sequence);
+  if (!slot.acked || slot.unreported) return false;
+  slot.unreported = true;
+  unreported_.push_back(sequence);
   return true;
 }
 
-void ReceiveWindow::take_news(std::vector<AckRange>& ranges, auto&& full) {
-  sort_news();
+void ReceiveWindow::take_ranges(std::vector<AckRange>& ranges, auto&& full) {
+  sort_unreported();
   ranges.clear();
-  for (const std::uint64_t sequence : to_tell_) {
+  for (const std::uint64_t sequence : unreported_) {
     if (!slots_.contains(sequence)) continue;
     Slot& slot = slots_.at(sequence);
-    slot.to_tell = false;
+    slot.unreported = false;
     const AckState& state = slot.state;
     if (!ranges.empty() && ranges.back().range.last + 1 == sequence &&
-        state.says_same({ranges.back().word, ranges.back().place_count, ranges.back().place})) {
+        state.equals({ranges.back().level, ranges.back().replica_count, ranges.back().replica})) {
       ++ranges.back().range.last;
     } else {
       if (ranges.size() == kRangesMax) full();
@@ -136,7 +136,7 @@ void ReceiveWindow::take_news(std::vector<AckRange>& ranges, auto&& full) {
     }
     slot.ack = static_cast<std::uint32_t>(acks_ + 1);
   }
-  to_tell_.clear();
+  unreported_.clear();
 }
 
 }  // namespace podring

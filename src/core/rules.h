@@ -38,9 +38,9 @@ namespace podring::rules {
 // ---- what is acknowledged, and when (section 2)
 
 /// What was dropped for want of credit is not acknowledged: its sender keeps it.
-[[nodiscard]] constexpr std::optional<Word> level_of_dropped() { return std::nullopt; }
+[[nodiscard]] constexpr std::optional<AckLevel> level_of_dropped() { return std::nullopt; }
 /// An end is acknowledged once its line is written, and as nothing before.
-[[nodiscard]] constexpr std::optional<Word> level_of_unwritten_end() { return std::nullopt; }
+[[nodiscard]] constexpr std::optional<AckLevel> level_of_unwritten_end() { return std::nullopt; }
 /// What was acknowledged is acknowledged again to whoever sends again, or asks.
 [[nodiscard]] constexpr bool is_acked_again(bool acked) { return acked; }
 /// An ack speaks of the numbers of its own session.
@@ -57,7 +57,7 @@ namespace podring::rules {
 /// The successor's last ack replaces what it said of replicas before.
 [[nodiscard]] constexpr std::uint8_t replicas_kept(std::uint8_t) { return 0; }
 /// Custody ends when the successor says that enough replicas hold it, or that it has ended.
-[[nodiscard]] constexpr bool releases(Word level) { return level != Word::received; }
+[[nodiscard]] constexpr bool releases(AckLevel level) { return level != AckLevel::received; }
 
 // ---- what is sent again (section 4)
 
@@ -78,6 +78,6 @@ namespace podring::rules {
 /// client waits for `safe`, and its lap brings it here again.
 [[nodiscard]] constexpr bool waits_for_program(bool seeded_here) { return !seeded_here; }
 /// What is told of a visit is what the program said.
-[[nodiscard]] constexpr Outcome outcome_told(Outcome said) { return said; }
+[[nodiscard]] constexpr Outcome reported_outcome(Outcome said) { return said; }
 
 }  // namespace podring::rules

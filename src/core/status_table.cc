@@ -24,47 +24,52 @@ void StatusTable::set_own(TimePoint now, PeerStatus status) {
 bool StatusTable::take(TimePoint now, BootId from, ByteView bytes) {
   auto list = read_statuses(bytes);
   if (!list) return false;
-  for (ToldStatus& told : *list) {
-    const Identity& identity = told.status.identity;
-    if (identity.address == self_.address || told.age >= limits_.kept) continue;
-    const TimePoint told_at = now - told.age;
-    const auto found = known_.find(identity.address);
-    if (found == known_.end() && known_.size() >= limits_.peers) {
-      ++left_out_;
-      continue;
-    }
-    const bool same = found != known_.end() && found->second.status.identity.boot == identity.boot;
-    if (same ? told.version <= found->second.version
-             : found != known_.end() && told_at <= found->second.told_at) {
-      // Not newer; the neighbour has at least this, so it need not hear it from here.
-      if (const auto sender = neighbours_.find(from);
-          sender != neighbours_.end() && same && told.version == found->second.version) {
-        sender->second.changed.erase(identity.address);
-        sender->second.refreshed.erase(identity.address);
-      }
-      continue;
-    }
-    Known& known = same ? found->second : known_[identity.address];
-    if (!same) known = Known{};
-    PeerStatus next = std::move(told.status);
-    if (told.brief && known.has_details) {  // the details of an older telling stay, with their age
-      PeerStatus merged = known.status;
-      merged.leaving = next.leaving;
-      merged.suspects = std::move(next.suspects);
-      merged.suspect_count = next.suspect_count;
-      next = std::move(merged);
-    }
-    const bool changed = !same || differs_at_a_glance(known.status, next);
-    known.status = std::move(next);
-    known.version = told.version;
-    known.told_at = told_at;
-    if (!told.brief) {
-      known.details_at = told_at;
-      known.has_details = true;
-    }
-    spread(known, changed, from);
-  }
+  for (ToldStatus& told : *list) take_one(now, from, told);
   return true;
+}
+
+void StatusTable::take_one(TimePoint now, BootId from, ToldStatus& told) {
+  const Identity identity = told.status.identity;
+  if (identity.address == self_.address || told.age >= limits_.kept) return;
+  const TimePoint told_at = now - told.age;
+  const auto found = known_.find(identity.address);
+  if (found == known_.end() && known_.size() >= limits_.peers) {
+    ++left_out_;
+    return;
+  }
+  const bool same = found != known_.end() && found->second.status.identity.boot == identity.boot;
+  if (same ? told.version <= found->second.version
+           : found != known_.end() && told_at <= found->second.told_at) {
+    if (same && told.version == found->second.version) forget_change(from, identity.address);
+    return;
+  }
+  Known& known = same ? found->second : known_[identity.address];
+  if (!same) known = Known{};
+  PeerStatus next = std::move(told.status);
+  if (told.brief && known.has_details) {  // the details of an older telling stay, with their age
+    PeerStatus merged = known.status;
+    merged.leaving = next.leaving;
+    merged.suspects = std::move(next.suspects);
+    merged.suspect_count = next.suspect_count;
+    next = std::move(merged);
+  }
+  const bool changed = !same || differs_at_a_glance(known.status, next);
+  known.status = std::move(next);
+  known.version = told.version;
+  known.told_at = told_at;
+  if (!told.brief) {
+    known.details_at = told_at;
+    known.has_details = true;
+  }
+  spread(known, changed, from);
+}
+
+/// The neighbour has at least this, so it need not hear it from here.
+void StatusTable::forget_change(BootId neighbour, Address address) {
+  const auto sender = neighbours_.find(neighbour);
+  if (sender == neighbours_.end()) return;
+  sender->second.changed.erase(address);
+  sender->second.refreshed.erase(address);
 }
 
 void StatusTable::spread(const Known& known, bool changed, BootId but_not) {

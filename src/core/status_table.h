@@ -72,6 +72,8 @@ class StatusTable {
     TimePoint asked_at;
   };
 
+  void take_one(TimePoint now, BootId from, ToldStatus& told);
+  void forget_change(BootId neighbour, Address address);
   void spread(const Known& known, bool changed, BootId but_not);
   enum class Stopped : std::uint8_t { nothing_waits, frame_full, round_full };
   /// Moves entries from `waiting` to `out`, until the round has taken `round_bytes` at most.

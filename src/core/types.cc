@@ -78,7 +78,7 @@ std::optional<EnvelopeId> parse_envelope_id(std::string_view text) {
   return id;
 }
 
-std::uint64_t place_of(const Identity& identity, CopiesOn copies_on) {
+std::uint64_t site_of(const Identity& identity, CopiesOn copies_on) {
   if (copies_on == CopiesOn::peers) return identity.boot.value;
   if (!identity.node.empty()) return fnv1a(identity.node);
   std::array<unsigned char, 8> bytes{};

@@ -98,7 +98,7 @@ struct Identity {
 
 /// A place that `copies` counts: the boot id with CopiesOn::peers, a hash of the node name with
 /// nodes (of the boot id when the node is unknown).
-[[nodiscard]] std::uint64_t place_of(const Identity& identity, CopiesOn copies_on);
+[[nodiscard]] std::uint64_t site_of(const Identity& identity, CopiesOn copies_on);
 
 /// 64-bit FNV-1a (Fowler, Noll, Vo); for digests and places, not for secrets.
 [[nodiscard]] constexpr std::uint64_t fnv1a(std::string_view bytes,

@@ -206,14 +206,14 @@ bool Lane::write_path_probe(TimePoint now, std::uint32_t size, Bytes& datagram,
 /// Acks and answers first, then a probe that is due, then frames as far as they fit and may go.
 bool Lane::fill(TimePoint now, Bytes& datagram, SentPacket& packet) {
   const std::size_t size = path_mtu_.size();
-  Congestion& congestion = recovery_.congestion();
   const Duration smoothed = recovery_.round_trip().smoothed().value_or(Duration{});
   const bool probe_due = now >= probe_at_ && !challenge_answered_;
-  const bool draws = recovery_.probes_due() > 0;
-  const bool frames = frames_may_go(now) && congestion.paced_at(now, size, smoothed) <= now;
+  const bool probes = probe_due || recovery_.probes_due() > 0;
+  const bool frames =
+      frames_may_go(now) && recovery_.congestion().paced_at(now, size, smoothed) <= now;
   const auto ack_at = received_.ack_at();
   const bool ack_due = ack_at && *ack_at <= now;
-  if (!ack_due && to_answer_.empty() && !probe_due && !draws && !frames) return false;
+  if (!ack_due && to_answer_.empty() && !probes && !frames) return false;
   // An ack that is not due goes along where a frame leaves room for it.
   const std::size_t ack_bytes = ack_bytes_of(received_.ranges().size());
   const std::size_t front = frames ? kFrameOverhead + queue_.front().frame.size() : 0;
@@ -224,26 +224,30 @@ bool Lane::fill(TimePoint now, Bytes& datagram, SentPacket& packet) {
   // Answers want no ack: one that is lost is asked for again, and the other side's probes must not
   // put off this side's time-outs.
   for (const std::uint64_t answer : std::exchange(to_answer_, {})) write_answer(datagram, answer);
-  if (probe_due || draws) {
+  if (probes) {
     write_probe(datagram, challenge_);
     packet.eliciting = true;
     if (probe_due) probe_at_ = now + probe_every_;
     recovery_.probe_sent();
   }
-  while (frames && !queue_.empty() &&
-         datagram.size() + kFrameOverhead + queue_.front().frame.size() <= size) {
-    write_lane_frame(datagram, queue_.front().frame);
-    queue_bytes_ -= queue_.front().frame.size();
-    packet.frames.push_back(queue_.front().id);
-    queue_.pop_front();
-    packet.eliciting = true;
-  }
+  if (frames) write_frames(size, datagram, packet);
   // A lane is none where datagrams of this size vanish (RFC 9000 section 14.1), and is left there.
-  if (probe_due || draws) datagram.resize(std::max<std::size_t>(datagram.size(), kDatagramBase));
+  if (probes) datagram.resize(std::max<std::size_t>(datagram.size(), kDatagramBase));
   // Datagrams of one size leave the machine together.
   if (frames && !queue_.empty() && (size - datagram.size()) * kPadBelow <= size)
     datagram.resize(size);
   return true;
+}
+
+void Lane::write_frames(std::size_t size, Bytes& datagram, SentPacket& packet) {
+  for (; !queue_.empty(); queue_.pop_front()) {
+    const Queued& next = queue_.front();
+    if (datagram.size() + kFrameOverhead + next.frame.size() > size) return;
+    write_lane_frame(datagram, next.frame);
+    queue_bytes_ -= next.frame.size();
+    packet.frames.push_back(next.id);
+    packet.eliciting = true;
+  }
 }
 
 void Lane::finish(TimePoint now, const Bytes& datagram, SentPacket packet) {

@@ -96,6 +96,7 @@ class Lane {
   [[nodiscard]] bool proves(TimePoint now, std::uint64_t answer);
   void take_news(TimePoint now, Recovery::News& news);
   [[nodiscard]] bool fill(TimePoint now, Bytes& datagram, SentPacket& packet);
+  void write_frames(std::size_t size, Bytes& datagram, SentPacket& packet);
   [[nodiscard]] bool write_path_probe(TimePoint now, std::uint32_t size, Bytes& datagram,
                                       SentPacket& packet);
   void finish(TimePoint now, const Bytes& datagram, SentPacket packet);

@@ -35,7 +35,7 @@ TEST_CASE("the first word goes at once, further ones together a little later", "
   a.now.steady = due;
   const auto ranges = told(a);
   REQUIRE(ranges.size() == 1);
-  CHECK(ranges[0].word == Word::received);
+  CHECK(ranges[0].level == AckLevel::received);
   CHECK(ranges[0].range.first == 1);
   CHECK(ranges[0].range.last == 4);
   CHECK(a.peer.next_deadline() > due + 10ms);  // nothing waits any more
@@ -48,11 +48,11 @@ TEST_CASE("a word that has grown meanwhile is told once, as it is then", "[acks]
   a.now.steady += 20us;
   a.relay(1, 1);
   CHECK(told(a).empty());
-  a.ack({100, 1'000'000, {{Word::received, {0, 1}, 0, 0}}, 1});  // so both are safe by now
+  a.ack({100, 1'000'000, {{AckLevel::received, {0, 1}, 0, 0}}, 1});  // so both are safe by now
   a.now.steady += 1ms;
   const auto ranges = told(a);
   REQUIRE(ranges.size() == 1);
-  CHECK(ranges[0].word == Word::safe);
+  CHECK(ranges[0].level == AckLevel::safe);
   CHECK(ranges[0].range.first == 0);
   CHECK(ranges[0].range.last == 1);
 }
@@ -79,10 +79,10 @@ TEST_CASE("what its origin hands over before its second lap is answered at once"
   a.relay(1, 1, lap);
   const auto ranges = told(a);
   REQUIRE(ranges.size() == 1);
-  CHECK(ranges[0].word == Word::received);
+  CHECK(ranges[0].level == AckLevel::received);
   CHECK(ranges[0].range.first == 1);
   a.now.steady += 20us;
-  a.ack({100, 1'000'000, {{Word::received, {0, 1}, 0, 0}}, 1});
+  a.ack({100, 1'000'000, {{AckLevel::received, {0, 1}, 0, 0}}, 1});
   CHECK(told(a).empty());  // its later words go together with others
 }
 
@@ -106,13 +106,13 @@ TEST_CASE("a place that is taken back is told at once", "[acks]") {
   a.relay(0, 1);
   CHECK(told(a).size() == 1);
   a.now.steady += 1ms;
-  a.ack({100, 1'000'000, {{Word::received, {0, 0}, 0, 0}}, 1});
+  a.ack({100, 1'000'000, {{AckLevel::received, {0, 0}, 0, 0}}, 1});
   const auto named = told(a);
   REQUIRE(named.size() == 1);
-  CHECK(named[0].place_count == 1);
+  CHECK(named[0].replica_count == 1);
   a.now.steady += 20us;
   a.peer.on_link_broken(a.now, a.link);
   const auto taken_back = told(a);
   REQUIRE(taken_back.size() == 1);
-  CHECK(taken_back[0].place_count == 0);
+  CHECK(taken_back[0].replica_count == 0);
 }

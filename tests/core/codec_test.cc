@@ -47,8 +47,8 @@ HelloFrame some_hello() {
   hello.identity = {"pod-1", "uid-1", "node-1", kOrigin, {42}};
   hello.dialled = Address::v4(0x0a2a000a);
   hello.leaving = true;
-  hello.room_envelopes = 1024;
-  hello.room_bytes = 16ULL * 1024 * 1024;
+  hello.credit_envelopes = 1024;
+  hello.credit_bytes = 16ULL * 1024 * 1024;
   return hello;
 }
 
@@ -62,7 +62,8 @@ std::vector<Bytes> one_of_each() {
           write_relay({1, 3}, 4, 5, 1, envelopes),
           write_frame(
               {1, 3},
-              AckFrame{10, 2000, {{Word::received, {0, 4}, 1, 77}, {Word::safe, {5, 5}, 0, 0}}}),
+              AckFrame{
+                  10, 2000, {{AckLevel::received, {0, 4}, 1, 77}, {AckLevel::safe, {5, 5}, 0, 0}}}),
           write_frame({1, 3}, SeedFrame{9, 2, "text", LimitKind::laps, 3, 1000, Stage::safe}),
           write_frame({1, 3}, seeded),
           write_frame({1, 3}, RefuseFrame{RefuseCode::ring_full, "try again later", 9}),
@@ -114,15 +115,16 @@ TEST_CASE("hello comes back as it was", "[codec]") {
   CHECK(frame.hello.identity == some_hello().identity);
   CHECK(frame.hello.dialled == some_hello().dialled);
   CHECK(frame.hello.leaving);
-  CHECK(frame.hello.room_bytes == some_hello().room_bytes);
+  CHECK(frame.hello.credit_bytes == some_hello().credit_bytes);
 }
 
 TEST_CASE("acks name ranges, words and places", "[codec]") {
-  const AckFrame ack{3, 4, {{Word::received, {0, 9}, 1, 0xfeedULL}, {Word::final, {12, 12}, 0, 0}}};
+  const AckFrame ack{
+      3, 4, {{AckLevel::received, {0, 9}, 1, 0xfeedULL}, {AckLevel::final, {12, 12}, 0, 0}}};
   AnyFrame frame;
   REQUIRE(read_frame(write_frame({1, 7}, ack), frame));
   CHECK(frame.ack.ranges == ack.ranges);
-  CHECK(frame.ack.room_envelopes == 3);
+  CHECK(frame.ack.credit_envelopes == 3);
 }
 
 TEST_CASE("an envelope keeps everything from hop to hop", "[codec]") {
@@ -258,11 +260,11 @@ TEST_CASE("bounds of names, reasons and ranges hold", "[codec]") {
   hello.identity.pod += 'p';
   CHECK_FALSE(read_frame(write_frame({1, 1}, hello), frame));
   AckFrame ack;
-  ack.ranges.assign(kRangesMax, {Word::received, {1, 2}, 0, 0});
+  ack.ranges.assign(kRangesMax, {AckLevel::received, {1, 2}, 0, 0});
   CHECK(read_frame(write_frame({1, 1}, ack), frame));
-  ack.ranges.push_back({Word::received, {1, 2}, 0, 0});
+  ack.ranges.push_back({AckLevel::received, {1, 2}, 0, 0});
   CHECK_FALSE(read_frame(write_frame({1, 1}, ack), frame));
-  AckFrame backwards{0, 0, {{Word::received, {5, 4}, 0, 0}}};
+  AckFrame backwards{0, 0, {{AckLevel::received, {5, 4}, 0, 0}}};
   CHECK_FALSE(read_frame(write_frame({1, 1}, backwards), frame));
 }
 

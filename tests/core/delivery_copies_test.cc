@@ -103,7 +103,7 @@ TEST_CASE("copies_minus_one_die_at_once", "[delivery][copies]") {
 
 TEST_CASE("lost_safe_ack_is_asked_for_again", "[delivery][copies]") {
   Story story{{.hosts = "ABCD"}};
-  story.drop({'B', 'A', FrameType::ack, Word::safe}, 1);
+  story.drop({'B', 'A', FrameType::ack, AckLevel::safe}, 1);
   const EnvelopeId id = story.seed_hops('A', 3);
   story.run(20ms);
   REQUIRE(story.completed(id) == 1);

@@ -57,7 +57,7 @@ TEST_CASE("leaving_peer_answers_the_last_ask_before_exit", "[delivery][leaving]"
   Settings settings;
   settings.drain_linger = 0ms;
   Story story{{.hosts = "ABCD", .settings = settings}};
-  story.drop({'B', 'A', FrameType::ack, Word::safe}, 2);
+  story.drop({'B', 'A', FrameType::ack, AckLevel::safe}, 2);
   const EnvelopeId id = story.seed_hops('A', 3);
   story.run(20ms);
   REQUIRE(story.holders(id) == "A");  // B holds nothing, and A has yet to hear so

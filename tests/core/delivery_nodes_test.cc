@@ -69,12 +69,12 @@ TEST_CASE("rerouted_to_a_counted_node_takes_back_a_place", "[delivery][nodes]") 
   const EnvelopeId id = story.seed_hops('A', 8);
   story.run(20ms);
   REQUIRE(story.holders(id) == "ABC");
-  REQUIRE(story.held('A', id).named_count == 2);  // n2 from B, and n3 that B named
+  REQUIRE(story.held('A', id).replica_count == 2);  // n2 from B, and n3 that B named
 
   story.crash('C', Death::host);
   REQUIRE(story.until([&] { return story.holds('D', id); }));  // B's other way, on B's own node
   story.run(100ms);
-  CHECK(story.held('A', id).named_count == 1);
+  CHECK(story.held('A', id).replica_count == 1);
   CHECK(story.holds('A', id));
 
   story.release();

@@ -8,7 +8,7 @@ using namespace podring::sim;
 
 TEST_CASE("old_ack_on_dead_session_releases_nothing", "[delivery][sessions]") {
   Story story{{.hosts = "ABC", .lane = Lane::datagram}};
-  story.hold({'B', 'A', FrameType::ack, Word::safe});
+  story.hold({'B', 'A', FrameType::ack, AckLevel::safe});
   const EnvelopeId first = story.seed_hops('A', 2);
   story.run(20ms);
   REQUIRE(story.net.held_frames() > 0);  // "number 0 of session 1 is safe", under way for long

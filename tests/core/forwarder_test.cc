@@ -35,8 +35,8 @@ struct Fixture {
     out.dial(kNext);
     HelloFrame hello;
     hello.identity = {"next", "", "", kNext, {2}};
-    hello.room_envelopes = credit.envelopes;
-    hello.room_bytes = credit.bytes;
+    hello.credit_envelopes = credit.envelopes;
+    hello.credit_bytes = credit.bytes;
     out.on_connected(link(), {});
     out.on_up(link(), hello, 1);
     out.set_target(kNext);
@@ -65,7 +65,7 @@ struct Fixture {
     turn.out.actions.clear();
     return all;
   }
-  void receive(std::uint64_t first, std::uint64_t last, Word word = Word::received) {
+  void receive(std::uint64_t first, std::uint64_t last, AckLevel word = AckLevel::received) {
     delivery.on_ack(link(), {1000, 1'000'000, {{word, {first, last}}}, 0});
   }
   using Relays = std::vector<std::pair<std::uint64_t, std::size_t>>;
@@ -92,7 +92,7 @@ TEST_CASE("no more is sent than there is credit for, but for one in a time-out",
   f.forwarder.send_queue(f.link());
   CHECK(f.relays() == Fixture::Relays{{0, 2}});
   CHECK(f.forwarder.next_deadline(false) == TimePoint::max());  // resending is the attempt
-  f.delivery.on_ack(f.link(), {0, 0, {{Word::received, {0, 1}}}, 0});
+  f.delivery.on_ack(f.link(), {0, 0, {{AckLevel::received, {0, 1}}}, 0});
   f.forwarder.send_queue(f.link());
   CHECK(f.relays().empty());
   const TimePoint offer_at = f.forwarder.next_deadline(false);
@@ -124,8 +124,8 @@ TEST_CASE("a dead session's envelopes go to the front of the queue, in their ord
   Fixture f;
   for (int i = 0; i < 3; ++i) f.seed();
   f.forwarder.send_queue(f.link());
-  f.receive(0, 1);              // received is not released
-  f.receive(1, 1, Word::safe);  // this one is
+  f.receive(0, 1);                  // received is not released
+  f.receive(1, 1, AckLevel::safe);  // this one is
   f.seed();
   CHECK(f.forwarder.reroute(f.link()) == 2);
   CHECK(f.turn.counters.detours == 2);

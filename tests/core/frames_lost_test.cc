@@ -14,14 +14,14 @@ TEST_CASE("what a lost frame carried is sent again at once, but for what has com
   a.seed(3);
   REQUIRE(a.frames(a.flush(), FrameType::relay).size() == 1);
   const SendId relay = a.ids.back().value();
-  a.ack({100, 1'000'000, {{Word::received, {0, 0}, 0, 0}}, 1});
+  a.ack({100, 1'000'000, {{AckLevel::received, {0, 0}, 0, 0}}, 1});
   a.peer.on_link_frame_lost(a.now, a.link, relay);
   const auto again = a.frames(a.flush(), FrameType::relay);
   REQUIRE(again.size() == 1);
   CHECK(again[0].relay.first == 1);
   CHECK(again[0].relay.envelopes.size() == 2);
   CHECK(a.peer.counters().hops_resent == 2);
-  a.ack({100, 1'000'000, {{Word::safe, {0, 2}, 0, 0}}, 2});
+  a.ack({100, 1'000'000, {{AckLevel::safe, {0, 2}, 0, 0}}, 2});
   a.peer.on_link_frame_lost(a.now, a.link, relay);
   CHECK(a.frames(a.flush(), FrameType::relay).empty());
 }
@@ -44,14 +44,14 @@ TEST_CASE("an ack that was overtaken names no places and no room", "[lanes]") {
   a.seed(1);
   REQUIRE(a.frames(a.flush(), FrameType::relay).size() == 1);
   const EnvelopeId id{{1}, 1};
-  a.ack({100, 1'000'000, {{Word::received, {0, 0}, 0, 0}}, 2});
-  a.ack({0, 0, {{Word::received, {0, 0}, 1, 77}}, 1});  // B took that back in the second one
+  a.ack({100, 1'000'000, {{AckLevel::received, {0, 0}, 0, 0}}, 2});
+  a.ack({0, 0, {{AckLevel::received, {0, 0}, 1, 77}}, 1});  // B took that back in the second one
   REQUIRE(a.peer.held_status(id));
-  CHECK(a.peer.held_status(id)->named_count == 1);
+  CHECK(a.peer.held_status(id)->replica_count == 1);
   a.seed(1);
   CHECK(a.frames(a.flush(), FrameType::relay).size() == 1);  // there is room
-  a.ack({100, 1'000'000, {{Word::received, {0, 0}, 1, 77}}, 3});
-  CHECK(a.peer.held_status(id)->named_count == 2);
+  a.ack({100, 1'000'000, {{AckLevel::received, {0, 0}, 1, 77}}, 3});
+  CHECK(a.peer.held_status(id)->replica_count == 2);
 }
 
 TEST_CASE("what a lost ack told is told as it is now", "[lanes]") {
@@ -59,14 +59,14 @@ TEST_CASE("what a lost ack told is told as it is now", "[lanes]") {
   a.relay(0, 1);
   const auto first = a.frames(a.flush(), FrameType::ack);
   REQUIRE(first.size() == 1);
-  CHECK(first[0].ack.ranges.at(0).word == Word::received);
+  CHECK(first[0].ack.ranges.at(0).level == AckLevel::received);
   const SendId lost = a.ids.back().value();
-  a.ack({100, 1'000'000, {{Word::received, {0, 0}, 0, 0}}, 1});  // so it is safe by now
+  a.ack({100, 1'000'000, {{AckLevel::received, {0, 0}, 0, 0}}, 1});  // so it is safe by now
   a.frames(a.flush());
   a.peer.on_route_frame_lost(a.now, Half::kRoute, lost);
   const auto again = a.frames(a.flush(), FrameType::ack);
   REQUIRE(again.size() == 1);
-  CHECK(again[0].ack.ranges.at(0).word == Word::safe);
+  CHECK(again[0].ack.ranges.at(0).level == AckLevel::safe);
   CHECK(again[0].ack.number > first[0].ack.number);
 }
 
@@ -84,7 +84,7 @@ TEST_CASE("traffic that goes on does not put off what was lost", "[lanes]") {
     }
     a.seed(1);
     a.frames(a.flush(), FrameType::relay);
-    a.ack({100, 1'000'000, {{Word::safe, {n, n}, 0, 0}}, n});
+    a.ack({100, 1'000'000, {{AckLevel::safe, {n, n}, 0, 0}}, n});
   }
   REQUIRE(waited);
   CHECK(*waited <= 1200ms);  // the first time-out: 1 s, and a tenth more

@@ -26,8 +26,8 @@ class Half {
     session = hello.session;
     hello.hello.answer = true;
     hello.hello.identity = {"b", "", "", kB, {2}};
-    hello.hello.room_envelopes = 100;
-    hello.hello.room_bytes = 1'000'000;
+    hello.hello.credit_envelopes = 100;
+    hello.hello.credit_bytes = 1'000'000;
     peer.on_link_frame(now, link, write_frame({1, session}, hello.hello));
     hello.hello.answer = false;
     hello.hello.dialled = kA;

@@ -28,7 +28,7 @@ struct Fixture {
   static HelloFrame hello(std::uint64_t boot) {
     HelloFrame hello;
     hello.identity = {"other", "", "", kOther, {boot}};
-    hello.room_envelopes = hello.room_bytes = 1000;
+    hello.credit_envelopes = hello.credit_bytes = 1000;
     return hello;
   }
   /// The frames that were sent since the last call.
@@ -71,7 +71,7 @@ TEST_CASE("a link greets when it is connected, and again until it is answered", 
   OutSession& link = *f.out.find(kOther);
   CHECK(f.out.next_deadline() == f.turn.steady() + f.local.settings.hello_timeout);
   f.out.on_connected(link, {10, 1000});
-  CHECK(f.frames().at(0).hello.room_envelopes == 10);
+  CHECK(f.frames().at(0).hello.credit_envelopes == 10);
   CHECK(f.out.next_deadline() == f.turn.steady() + 200ms);
   f.turn.now.steady += 200ms;
   f.out.say_hello(link, {10, 1000});
@@ -176,11 +176,11 @@ TEST_CASE("acks go when they are due, and credit that comes back is told at once
   (void)f.frames();
   (void)f.in[index].window.reach(1);
   const auto set = [&](std::uint64_t sequence) {
-    f.in.set({index, f.in[index].generation, sequence}, {Word::received});
+    f.in.set({index, f.in[index].generation, sequence}, {AckLevel::received});
   };
   set(0);
   f.in.write_acks({});
-  CHECK(f.frames().at(0).ack.ranges == std::vector<AckRange>{{Word::received, {0, 0}}});
+  CHECK(f.frames().at(0).ack.ranges == std::vector<AckRange>{{AckLevel::received, {0, 0}}});
   f.in.write_acks({});
   CHECK(f.frames().empty());
   f.in.write_acks({100, 1000});
@@ -191,6 +191,6 @@ TEST_CASE("acks go when they are due, and credit that comes back is told at once
   CHECK(f.in.next_ack() == f.turn.steady() + f.local.settings.ack_every);
   f.turn.now.steady += f.local.settings.ack_every;
   f.in.write_acks({100, 1000});
-  CHECK(f.frames().at(0).ack.ranges == std::vector<AckRange>{{Word::received, {1, 1}}});
-  CHECK_FALSE(f.in.has_news());
+  CHECK(f.frames().at(0).ack.ranges == std::vector<AckRange>{{AckLevel::received, {1, 1}}});
+  CHECK_FALSE(f.in.has_unreported());
 }

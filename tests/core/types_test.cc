@@ -67,10 +67,10 @@ TEST_CASE("a place is the boot id, or the node's name", "[types]") {
   podring::Identity c{"c", "", "", Address::v4(3), {13}};
   podring::Identity d{"d", "", "", Address::v4(4), {14}};
   using podring::CopiesOn;
-  CHECK(place_of(a, CopiesOn::peers) != place_of(b, CopiesOn::peers));
-  CHECK(place_of(a, CopiesOn::nodes) == place_of(b, CopiesOn::nodes));
-  CHECK(place_of(a, CopiesOn::nodes) == podring::fnv1a("n1"));
-  CHECK(place_of(c, CopiesOn::nodes) != place_of(d, CopiesOn::nodes));  // a node of its own each
+  CHECK(site_of(a, CopiesOn::peers) != site_of(b, CopiesOn::peers));
+  CHECK(site_of(a, CopiesOn::nodes) == site_of(b, CopiesOn::nodes));
+  CHECK(site_of(a, CopiesOn::nodes) == podring::fnv1a("n1"));
+  CHECK(site_of(c, CopiesOn::nodes) != site_of(d, CopiesOn::nodes));  // a node of its own each
 }
 
 TEST_CASE("the digest's hash is the published FNV-1a", "[types]") {

@@ -155,11 +155,11 @@ AnyFrame frame_from(const Object& entry, std::vector<Bytes>& envelopes) {
     frame.relay.envelopes.assign(envelopes.begin(), envelopes.end());
   } else if (type == "ack") {
     frame.type = FrameType::ack;
-    frame.ack.room_envelopes = in.number<std::uint64_t>("room_envelopes");
-    frame.ack.room_bytes = in.number<std::uint64_t>("room_bytes");
+    frame.ack.credit_envelopes = in.number<std::uint64_t>("room_envelopes");
+    frame.ack.credit_bytes = in.number<std::uint64_t>("room_bytes");
     for (const Array::Ptr& range : in.list("ranges")) {
       const bool has_place = range->size() > 3;
-      frame.ack.ranges.push_back({static_cast<Word>(at(*range, 0)),
+      frame.ack.ranges.push_back({static_cast<AckLevel>(at(*range, 0)),
                                   {at(*range, 1), at(*range, 2)},
                                   static_cast<std::uint8_t>(has_place),
                                   has_place ? at(*range, 3) : 0});
@@ -240,8 +240,8 @@ void check_same(const AnyFrame& read, const AnyFrame& told) {
       CHECK(read.hello.identity == told.hello.identity);
       CHECK(read.hello.dialled == told.hello.dialled);
       CHECK(read.hello.leaving == told.hello.leaving);
-      CHECK(read.hello.room_envelopes == told.hello.room_envelopes);
-      CHECK(read.hello.room_bytes == told.hello.room_bytes);
+      CHECK(read.hello.credit_envelopes == told.hello.credit_envelopes);
+      CHECK(read.hello.credit_bytes == told.hello.credit_bytes);
       CHECK(read.hello.takes_status == told.hello.takes_status);
       return;
     case FrameType::relay:
@@ -250,8 +250,8 @@ void check_same(const AnyFrame& read, const AnyFrame& told) {
       CHECK(read.relay.envelopes == told.relay.envelopes);
       return;
     case FrameType::ack:
-      CHECK(read.ack.room_envelopes == told.ack.room_envelopes);
-      CHECK(read.ack.room_bytes == told.ack.room_bytes);
+      CHECK(read.ack.credit_envelopes == told.ack.credit_envelopes);
+      CHECK(read.ack.credit_bytes == told.ack.credit_bytes);
       CHECK(read.ack.ranges == told.ack.ranges);
       return;
     case FrameType::seed:
@@ -285,8 +285,8 @@ void check_same(const AnyFrame& read, const AnyFrame& told) {
       return;
     case FrameType::pong:
       CHECK(read.pong.token == told.pong.token);
-      CHECK(read.pong.room_envelopes == told.pong.room_envelopes);
-      CHECK(read.pong.room_bytes == told.pong.room_bytes);
+      CHECK(read.pong.credit_envelopes == told.pong.credit_envelopes);
+      CHECK(read.pong.credit_bytes == told.pong.credit_bytes);
       return;
     case FrameType::status:
       CHECK(read.status.told == told.status.told);
@@ -492,8 +492,8 @@ TEST_CASE("places and laps are counted as the vectors say", "[codec][vectors]") 
     identity.boot = {place.getValue<std::uint64_t>("boot")};
     identity.node = place.getValue<std::string>("node");
     INFO("boot " << identity.boot.value << " node " << identity.node);
-    CHECK(place_of(identity, CopiesOn::peers) == place.getValue<std::uint64_t>("peers"));
-    CHECK(place_of(identity, CopiesOn::nodes) == place.getValue<std::uint64_t>("nodes"));
+    CHECK(site_of(identity, CopiesOn::peers) == place.getValue<std::uint64_t>("peers"));
+    CHECK(site_of(identity, CopiesOn::nodes) == place.getValue<std::uint64_t>("nodes"));
   }
   const Array::Ptr laps = vectors().getArray("laps");
   REQUIRE(laps->size() > 50);

@@ -33,8 +33,8 @@ bool contains(const std::vector<T>& list, const T& value) {
 void Oracle::on_start(Pid pid) {
   watches_.emplace_back();
   const Identity& self = net_.peer(pid).self();
-  watch(pid).places[0] = place_of(self, CopiesOn::peers);
-  watch(pid).places[1] = place_of(self, CopiesOn::nodes);
+  watch(pid).places[0] = site_of(self, CopiesOn::peers);
+  watch(pid).places[1] = site_of(self, CopiesOn::nodes);
   watch(pid).view = {self.address};
 }
 
@@ -96,14 +96,14 @@ bool Oracle::is_dirty(EnvelopeId id, const IdState& state) const {
     if (status->attempt >= 1 && status->stage == Stage::queued) return true;
     // Somebody was told `safe` and has not read it: it will be told so again, whatever became
     // since.
-    if (status->said_safe) return true;
+    if (status->reported_safe) return true;
     // A branch that was left behind: somebody ahead has had it, let go, and will say so.
     for (const Pid other : net_.live()) {
       if (!contains(state.holders, other) && has_had(other, id, holder, status->lap)) return true;
     }
     if (status->attempt >= 2 && status->stage == Stage::sent) return true;
-    for (int i = 0; i < status->named_count; ++i) {
-      const std::uint64_t named = status->named[i];
+    for (int i = 0; i < status->replica_count; ++i) {
+      const std::uint64_t named = status->replicas[i];
       if (state.rules.copies_on == CopiesOn::peers) {
         const Pid pid = net_.pid_of(BootId{named});
         if (pid < 0 || !net_.alive(pid)) return true;
@@ -134,11 +134,11 @@ void Oracle::check_beliefs(EnvelopeId id, const IdState& state) {
     if (successor < 0 || !net_.alive(successor) || !net_.connected(holder, successor)) continue;
     const std::optional<HeldStatus> next = net_.peer(successor).held_status(id);
     if (!next || next->stage == HeldStatus::Stage::logging) continue;
-    for (int i = 0; i < status->named_count; ++i) {
-      const std::uint64_t named = status->named[i];
+    for (int i = 0; i < status->replica_count; ++i) {
+      const std::uint64_t named = status->replicas[i];
       if (named == watch(successor).places[static_cast<int>(state.rules.copies_on)] ||
-          (next->named_count > 0 && named == next->named[0]) ||
-          (next->named_count > 1 && named == next->named[1]))
+          (next->replica_count > 0 && named == next->replicas[0]) ||
+          (next->replica_count > 1 && named == next->replicas[1]))
         continue;
       net_.fail("belief", net_.name(holder) + " counts a copy of " + net_.name_of(id) + " that " +
                               net_.name(successor) + " does not name any more");

@@ -131,10 +131,10 @@ Fate Story::judge(const FrameInfo& info) {
     if (rule.count == 0 || net.host(info.from) != host(match.from) || info.to != host(match.to) ||
         info.frame->type != match.type)
       continue;
-    if (match.word_least) {
+    if (match.level_least) {
       const auto& ranges = info.frame->ack.ranges;
       if (std::none_of(ranges.begin(), ranges.end(),
-                       [&](const AckRange& range) { return range.word >= *match.word_least; }))
+                       [&](const AckRange& range) { return range.level >= *match.level_least; }))
         continue;
     }
     --rule.count;

@@ -35,7 +35,7 @@ struct Match {
   char from = 0;
   char to = 0;
   FrameType type = FrameType::relay;
-  std::optional<Word> word_least{};  ///< an ack with a word at least as strong
+  std::optional<AckLevel> level_least{};  ///< an ack with a word at least as strong
 };
 
 class Story {

@@ -108,11 +108,11 @@ void SimNet::trace_frame(Pid from, Host to, bool to_dialler, const Bytes& bytes,
       }
       break;
     case FrameType::ack:
-      text += "ack room " + number(frame.ack.room_envelopes);
+      text += "ack room " + number(frame.ack.credit_envelopes);
       for (const AckRange& range : frame.ack.ranges) {
         static constexpr const char* kWords[] = {" received", " safe", " final"};
-        text += kWords[static_cast<int>(range.word)] + ranges_of({range.range});
-        if (range.place_count > 0) text += " place";
+        text += kWords[static_cast<int>(range.level)] + ranges_of({range.range});
+        if (range.replica_count > 0) text += " place";
       }
       break;
     case FrameType::refuse:
@@ -125,7 +125,7 @@ void SimNet::trace_frame(Pid from, Host to, bool to_dialler, const Bytes& bytes,
       text += "ping floor " + number(frame.ping.floor) + " asks" + ranges_of(frame.ping.asks);
       break;
     case FrameType::pong:
-      text += "pong room " + number(frame.pong.room_envelopes);
+      text += "pong room " + number(frame.pong.credit_envelopes);
       break;
     case FrameType::status:
       text += "status";

@@ -34,11 +34,11 @@ using planted::Fault;
 [[nodiscard]] inline bool duplicate_is_settled(const Remembered& record) {
   return record.held == Remembered::kNotHeld || is(Fault::duplicate_acked_as_safe);
 }
-[[nodiscard]] inline std::optional<Word> level_of_dropped() {
-  return is(Fault::full_peer_acks) ? std::optional{Word::received} : std::nullopt;
+[[nodiscard]] inline std::optional<AckLevel> level_of_dropped() {
+  return is(Fault::full_peer_acks) ? std::optional{AckLevel::received} : std::nullopt;
 }
-[[nodiscard]] inline std::optional<Word> level_of_unwritten_end() {
-  return is(Fault::end_acked_before_logged) ? std::optional{Word::final} : std::nullopt;
+[[nodiscard]] inline std::optional<AckLevel> level_of_unwritten_end() {
+  return is(Fault::end_acked_before_logged) ? std::optional{AckLevel::final} : std::nullopt;
 }
 [[nodiscard]] inline bool is_acked_again(bool acked) { return acked && !is(Fault::no_reack); }
 [[nodiscard]] inline bool is_of_session(std::uint64_t its, std::uint64_t session) {
@@ -50,8 +50,8 @@ using planted::Fault;
 [[nodiscard]] inline std::uint8_t replicas_kept(std::uint8_t count) {
   return is(Fault::places_never_shrink) ? count : std::uint8_t{0};
 }
-[[nodiscard]] inline bool releases(Word level) {
-  return level != Word::received || is(Fault::release_one_step_early);
+[[nodiscard]] inline bool releases(AckLevel level) {
+  return level != AckLevel::received || is(Fault::release_one_step_early);
 }
 [[nodiscard]] inline bool is_sent_again(bool received) {
   return !received && !is(Fault::never_resend);
@@ -67,7 +67,7 @@ using planted::Fault;
 [[nodiscard]] inline bool waits_for_program(bool seeded_here) {
   return !seeded_here && !is(Fault::program_not_waited_for);
 }
-[[nodiscard]] inline Outcome outcome_told(Outcome said) {
+[[nodiscard]] inline Outcome reported_outcome(Outcome said) {
   return is(Fault::every_answer_is_yes) ? Outcome::delivered : said;
 }
 
