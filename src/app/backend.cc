@@ -21,8 +21,8 @@ http::MessageView view_of(observe::Recent&& recent) {
   view.lap = recent.lap;
   view.visits = recent.visits;
   view.sender = recent.sender;
-  view.trace.reserve(recent.trace.size());
-  for (auto& step : recent.trace) view.trace.push_back({std::move(step.pod), step.at});
+  view.trace = std::move(recent.trace);
+  view.last_visit = std::move(recent.last_visit);
   view.trace_omitted = recent.trace_omitted;
   view.detours = std::move(recent.detours);
   view.since = recent.since;

@@ -73,10 +73,13 @@ class CommandLine {
     app_.allow_extras();
     app_.get_formatter()->column_width(34);
     for (const Flag& flag : config_flags()) {
-      app_.add_option("--" + flag.name, values_[flag.name], describe(flag))
-          ->type_name(flag.value)
-          ->group(flag.group)
-          ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+      CLI::Option* option = app_.add_option("--" + flag.name, values_[flag.name], describe(flag))
+                                ->type_name(flag.value)
+                                ->group(flag.group)
+                                ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+      if (flag.repeatable) {
+        option->multi_option_policy(CLI::MultiOptionPolicy::Join)->delimiter(',');
+      }
     }
   }
 
@@ -192,10 +195,28 @@ void check_together(const Config& config, const Host& host, std::vector<std::str
   if (!config.service.empty() && !config.peers.empty()) {
     errors.push_back("--service and --peers are both given; peers are found by one of them");
   }
-  const std::array<std::pair<const char*, std::uint16_t>, 3> ports{
+  if (config.deliver_to && config.deliver_pull) {
+    errors.push_back(
+        "--deliver-to and --deliver pull are both given; the program is asked, or asks");
+  }
+  if (config.deliver_to) {
+    const auto near =
+        deliver::parse_target(config.deliver_to->url(), config.deliver_to_other_hosts);
+    if (const auto* wrong = std::get_if<std::string>(&near))
+      errors.push_back("--deliver-to: " + *wrong);
+    if (config.deliver_to->port == config.http_port || config.deliver_to->port == config.app_port) {
+      errors.push_back("--deliver-to is a port of podring itself (" +
+                       std::to_string(config.deliver_to->port) + "); give that of the program");
+    }
+  }
+  if (!config.deliver_allow.empty() && !config.deliver_to) {
+    errors.push_back("--deliver-allow needs --deliver-to: requests are made to that program");
+  }
+  const std::array<std::pair<const char*, std::uint16_t>, 4> ports{
       {{"--port", config.port},
        {"--http-port", config.http_port},
-       {"--admin-port", config.admin_port}}};
+       {"--admin-port", config.admin_port},
+       {"--app-port", config.app_port}}};
   for (std::size_t i = 0; i < ports.size(); ++i) {
     for (std::size_t j = i + 1; j < ports.size(); ++j) {
       if (ports[i].second != ports[j].second) continue;

@@ -13,6 +13,8 @@
 #include <vector>
 
 #include "core/types.h"
+#include "deliver/request_rules.h"
+#include "deliver/target.h"
 #include "lane/seal.h"
 #include "net/dns_server.h"
 #include "observe/logger.h"
@@ -56,6 +58,16 @@ struct Config {
   // Bounds.
   std::size_t queue = 1024;
   std::size_t queue_bytes = 16 * 1024 * 1024;
+  // The program beside this pod.
+  bool deliver_pull = false;                  ///< it asks for messages at the app port
+  std::optional<deliver::Target> deliver_to;  ///< it is asked there; not with deliver_pull
+  bool deliver_to_other_hosts = false;        ///< `deliver_to` may be somewhere else
+  Duration deliver_timeout = std::chrono::seconds{5};
+  std::uint32_t deliver_concurrency = 8;
+  std::vector<deliver::RequestRule> deliver_allow;  ///< requests that messages may make of it
+  std::uint16_t app_port = 8082;                    ///< on loopback, while messages are delivered
+  bool broadcast = false;                           ///< POST /broadcast at the front port, too
+  [[nodiscard]] bool delivers() const { return deliver_pull || deliver_to; }
   // Start and end.
   std::uint32_t seed_on_start = 3;
   Duration grace = std::chrono::seconds{25};

@@ -37,6 +37,9 @@ constexpr Bounds kBounds[] = {
     {"grace-ms", 0, kHour},
     {"drain-linger-ms", 0, kHour},
     {"seed-on-start", 0, 1000},
+    {"deliver-timeout-ms", 10, 600'000},
+    {"deliver-concurrency", 1, 256},  // connections to one program
+    {"app-port", 1, 65535},
 };
 
 const Bounds& bounds_of(std::string_view flag) {
@@ -202,6 +205,66 @@ std::string show_peers(const Config& config) {
   return text;
 }
 
+std::string parse_deliver_to(std::string_view text, Config& config) {
+  auto parsed = deliver::parse_target(text, /*other_hosts_allowed=*/true);
+  if (const auto* wrong = std::get_if<std::string>(&parsed)) return "it " + *wrong;
+  config.deliver_to = std::get<deliver::Target>(std::move(parsed));
+  return {};
+}
+
+std::string parse_deliver_allow(std::string_view text, Config& config) {
+  while (!text.empty()) {
+    const std::size_t comma = std::min(text.find(','), text.size());
+    std::string_view one = text.substr(0, comma);
+    text.remove_prefix(std::min(comma + 1, text.size()));
+    while (one.starts_with(' ')) one.remove_prefix(1);
+    auto parsed = deliver::parse_request_rule(one);
+    if (const auto* wrong = std::get_if<std::string>(&parsed)) return *wrong;
+    config.deliver_allow.push_back(std::get<deliver::RequestRule>(std::move(parsed)));
+  }
+  return {};
+}
+
+std::string show_deliver_allow(const Config& config) {
+  std::string text;
+  for (const auto& [method, pattern] : config.deliver_allow) {
+    text.append(text.empty() ? "" : ",").append(method).append(" ").append(pattern);
+  }
+  return text;
+}
+
+void add_program_flags(std::vector<Flag>& flags) {
+  const std::string program = "The program beside this pod";
+  flags.push_back({"deliver-to", "URL", program,
+                   "POST each message that visits this pod there, as a CloudEvent", "(none)", true,
+                   parse_deliver_to, [](const Config& config) {
+                     return config.deliver_to ? config.deliver_to->url() : "";
+                   }});
+  flags.push_back(choice<bool>(
+      {"deliver", "", program,
+       "pull: the program asks for messages at --app-port; off: only --deliver-to delivers"},
+      {{"off", false}, {"pull", true}}, &Config::deliver_pull));
+  flags.push_back(choice<bool>(
+      {"deliver-to-other-hosts", "", program, "--deliver-to may name another host than this one"},
+      {{"false", false}, {"true", true}}, &Config::deliver_to_other_hosts));
+  flags.push_back(time_span({"deliver-timeout-ms", "MS", program,
+                             "a message goes on when the program has not answered by then"},
+                            &Config::deliver_timeout));
+  flags.push_back(number({"deliver-concurrency", "N", program, "requests to the program at once"},
+                         &Config::deliver_concurrency));
+  flags.push_back({"deliver-allow", "'METHOD PATH'", program,
+                   "requests that messages may make of the program, such as 'PURGE /*'; can be "
+                   "given several times",
+                   "(none)", true, parse_deliver_allow, show_deliver_allow, true});
+  flags.push_back(number({"app-port", "PORT", program,
+                          "inbox and messages for the program, on loopback, while messages are "
+                          "delivered"},
+                         &Config::app_port));
+  flags.push_back(choice<bool>(
+      {"broadcast", "", program, "on: POST /broadcast at --http-port, too; it reaches programs"},
+      {{"off", false}, {"on", true}}, &Config::broadcast));
+}
+
 std::vector<Flag> make_flags() {
   const std::string who = "Who and where";
   const std::string discovery = "Discovery";
@@ -291,6 +354,8 @@ std::vector<Flag> make_flags() {
              &Config::queue));
   flags.push_back(
       size({"queue-bytes", "SIZE", delivery, "their size, all together"}, &Config::queue_bytes));
+
+  add_program_flags(flags);
 
   flags.push_back(number({"seed-on-start", "N", life,
                           "messages that this peer sends by itself when "

@@ -21,6 +21,7 @@ struct Flag {
   std::function<std::string(std::string_view text, Config& config)> parse;
   /// As it could be given again; "" for none.
   std::function<std::string(const Config& config)> show;
+  bool repeatable = false;  ///< given several times, `parse` gets all, with commas between
 };
 
 [[nodiscard]] const std::vector<Flag>& config_flags();

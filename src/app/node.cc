@@ -37,6 +37,7 @@ Settings settings_of(const Config& config) {
   settings.queue_bytes = config.queue_bytes;
   settings.drain_linger = config.drain_linger;
   settings.report_visits = config.log_hops;
+  settings.deliver = config.delivers();
   return settings;
 }
 
@@ -47,11 +48,14 @@ observe::LogSettings log_settings_of(const Config& config) {
   return settings;
 }
 
-http::FrontEndOptions http_options_of(const Config& config) {
+http::FrontEndOptions http_options_of(const Config& config, const NodeDelivery& delivery) {
   http::FrontEndOptions options;
   options.bind = config.bind;
   options.port = config.http_port;
   options.admin_port = config.admin_port;
+  options.broadcast = config.broadcast;
+  options.inbox = delivery.inbox();
+  if (delivery.on()) options.app_port = config.app_port;
   return options;
 }
 
@@ -86,7 +90,7 @@ Node::Node(LoadedConfig loaded, const NodeRandom& random)
       self_{identity_of(config_, random.boot)},
       signals_{loop_, [this](int signal, int times) { on_signal(signal, times); }},
       logger_{self_, log_settings_of(config_)},
-      recents_{random.boot},
+      recents_{self_},
       feed_{self_},
       peer_{self_, settings_of(config_), random.jitter_seed},
       zmq_{loop_, zmq_options_of(config_)},
@@ -95,6 +99,7 @@ Node::Node(LoadedConfig loaded, const NodeRandom& random)
       start_seeds_{loop_, zmq_.context(), config_, random.client_boot, now_.steady},
       view_{config_, self_},
       statuses_{self_, started_at_},
+      delivery_{config_, self_, loop_},
       backend_{loop_,
                recents_,
                feed_,
@@ -104,7 +109,7 @@ Node::Node(LoadedConfig loaded, const NodeRandom& random)
                     [this](std::string what, std::uint64_t count) {
                       tell(observe::FrontEndShed{std::move(what), count});
                     }}},
-      front_end_{http_options_of(config_), backend_} {}
+      front_end_{http_options_of(config_, delivery_), backend_} {}
 
 Node::~Node() = default;
 
@@ -158,6 +163,7 @@ void Node::turn() {
   }
   if (now_.steady >= peer_.next_deadline()) peer_.on_tick(now_);
   if (!start_seeds_.done()) send_start_seeds();
+  hear_program();
   tell_sheds();
   tell_lanes();
   end_turn();
@@ -172,9 +178,10 @@ void Node::send_start_seeds() {
 }
 
 Duration Node::time_to_wait() {
-  wake_at_ = std::min({peer_.next_deadline(), logger_.next_deadline(), names_.next_deadline(),
-                       start_seeds_.next_deadline(), transport_.next_deadline(),
-                       statuses_.exchange().next_deadline(), grace_until_});
+  wake_at_ =
+      std::min({peer_.next_deadline(), logger_.next_deadline(), names_.next_deadline(),
+                start_seeds_.next_deadline(), transport_.next_deadline(),
+                statuses_.exchange().next_deadline(), delivery_.next_deadline(), grace_until_});
   if (changed_) wake_at_ = std::min(wake_at_, published_at_ + kPublishEvery);
   wake_at_ = std::max(wake_at_, now_.steady);  // a past time says `at once`, and is no lateness
   if (more_ || !transport_.may_wait()) return {};
@@ -200,6 +207,7 @@ void Node::end_turn() {
     more = !outputs.empty();
     changed_ = changed_ || more;
     tell(outputs.events);
+    if (!outputs.deliveries.empty()) delivery_.ask(now_, outputs.deliveries);
     (void)statuses_.exchange().take(now_, outputs.statuses);
     logger_.flush(now_);
     carry_out(outputs.actions);
@@ -269,6 +277,21 @@ void Node::tell_lanes() {
   }
 }
 
+/// What the program said: its line first, then the envelope goes on.
+void Node::hear_program() {
+  if (!delivery_.on()) return;
+  for (const observe::ProgramAnswered& answered : delivery_.take(now_, peer_)) {
+    changed_ = true;
+    seeds_.note(answered);
+    recents_.note(now_, answered);
+    tell(answered);
+  }
+  if (const auto change = delivery_.take_change()) {
+    changed_ = true;
+    tell(*change);
+  }
+}
+
 /// Polls the log's output only while it takes nothing.
 void Node::watch_log_output() {
   const int wanted = logger_.want_write_fd();
@@ -296,6 +319,7 @@ void Node::publish_if_due() {
   auto metrics =
       std::make_shared<observe::MetricsSnapshot>(view_.metrics(peer_, std::move(status)));
   metrics->statuses = statuses;
+  metrics->delivery = delivery_.metrics();
   metrics->ready = ready_ && leaving_for_.empty();
   metrics->lanes = neighbour_lanes_.metrics();
   metrics->datagrams = datagram_metrics(transport_, config_.ring_keys);

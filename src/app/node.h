@@ -14,6 +14,7 @@
 #include "app/backend.h"
 #include "app/config.h"
 #include "app/link_lanes.h"
+#include "app/node_delivery.h"
 #include "app/node_names.h"
 #include "app/node_seeds.h"
 #include "app/node_start_seeds.h"
@@ -81,6 +82,7 @@ class Node final : private LaneSink {
   void tell(const observe::NodeEvent& event);
   void tell_sheds();
   void tell_lanes();
+  void hear_program();
   void watch_log_output();
   void look_whether_ready();
   void on_signal(int signal, int times);
@@ -109,6 +111,7 @@ class Node final : private LaneSink {
   NodeView view_;
   NeighbourLanes neighbour_lanes_;
   NodeStatus statuses_;
+  NodeDelivery delivery_;
   NodeBackend backend_;
   http::FrontEnd front_end_;
 

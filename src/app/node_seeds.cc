@@ -29,6 +29,7 @@ void NodeSeeds::seed(Now now, Peer& peer, const http::SeedOrder& order,
   request.hops = order.hops;
   request.laps = order.laps;
   request.receipt = order.receipt;
+  request.annotations = order.annotations;
   request.sender = order.sender;
   const SeedResult result = peer.seed(now, request);
   if (result.error != SeedError::none) {
@@ -48,7 +49,7 @@ void NodeSeeds::follow(EnvelopeId first, std::uint32_t count,
     followed_.erase(followed_.begin());
     ++forgotten_;
   }
-  for (std::uint32_t i = 0; i < count; ++i) followed_[first.counter + i] = {ticket, receipt};
+  for (std::uint32_t i = 0; i < count; ++i) followed_[first.counter + i] = {ticket, receipt, {}};
 }
 
 void NodeSeeds::note(const Event& event) {
@@ -60,10 +61,19 @@ void NodeSeeds::note(const Event& event) {
   } else if (const auto* receipt = std::get_if<ReceiptArrived>(&event)) {
     const Envelope& envelope = receipt->envelope;
     if (!followed_.contains(envelope.head.id.counter)) return;
-    http::SeedEnd end{receipt->end, {}, envelope.trace_omitted};
-    for (const TraceEntry& entry : trace_of(envelope)) end.trace.emplace_back(entry.pod, entry.at);
+    Journey journey = journey_of(envelope);
+    http::SeedEnd end{receipt->end, std::move(journey.trace), envelope.trace_omitted,
+                      std::move(journey.last_visit), journey.answers_omitted};
+    const auto& at_origin = followed_.at(envelope.head.id.counter).at_origin;
+    if (at_origin && !end.trace.empty()) end.trace.front().outcome = at_origin;
     news_.push_back({last_ticket_, envelope.head.id, std::move(end)});
   }
+}
+
+void NodeSeeds::note(const observe::ProgramAnswered& answered) {
+  if (answered.visit.hop > 0) return;  // the envelope carries it
+  const auto found = followed_.find(answered.id.counter);
+  if (found != followed_.end()) found->second.at_origin = answered.visit;
 }
 
 void NodeSeeds::on_logged(LogTicket up_to) {

@@ -6,10 +6,12 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "core/peer.h"
 #include "http/backend.h"
+#include "observe/node_events.h"
 
 namespace podring {
 
@@ -22,6 +24,8 @@ class NodeSeeds {
   void seed(Now now, Peer& peer, const http::SeedOrder& order,
             const std::shared_ptr<http::SeedTicket>& ticket);
   void note(const Event& event);
+  /// What the program of this pod said at hop 0, which no envelope carries.
+  void note(const observe::ProgramAnswered& answered);
   /// All lines with log tickets up to this one are written.
   void on_logged(LogTicket up_to);
   /// Live ones that were forgotten at the bound, since the last call.
@@ -36,6 +40,7 @@ class NodeSeeds {
   struct Followed {
     std::weak_ptr<http::SeedTicket> ticket;
     bool receipt = false;  ///< its end is told here
+    std::optional<VisitOutcome> at_origin;
   };
   void follow(EnvelopeId first, std::uint32_t count,
               const std::shared_ptr<http::SeedTicket>& ticket, bool receipt);

@@ -230,6 +230,34 @@ Annotations annotations_of(const Envelope& envelope) {
   return notes;
 }
 
+Journey journey_of(const Envelope& envelope) {
+  Journey journey;
+  for (const TraceEntry& entry : trace_of(envelope)) {
+    journey.trace.push_back({std::string{entry.pod}, entry.at});
+  }
+  Annotations notes = annotations_of(envelope);
+  journey.answers_omitted = notes.answers_omitted;
+  if (notes.last_visit) {
+    journey.last_visit = {std::move(notes.last_visit->first), notes.last_visit->second};
+  }
+  // Entries after a cut stand for later hops.
+  const auto visit_at = [&](std::uint32_t hop) -> VisitRecord* {
+    if (hop == envelope.head.hop && journey.last_visit) return &*journey.last_visit;
+    if (hop >= kTraceFirstKept && envelope.trace_omitted > 0) {
+      if (hop < kTraceFirstKept + envelope.trace_omitted) return nullptr;
+      hop -= envelope.trace_omitted;
+    }
+    return hop < journey.trace.size() ? &journey.trace[hop] : nullptr;
+  };
+  for (const VisitOutcome& visit : notes.outcomes) {
+    if (VisitRecord* record = visit_at(visit.hop)) record->outcome = visit;
+  }
+  for (VisitAnswer& answer : notes.answers) {
+    if (VisitRecord* record = visit_at(answer.hop)) record->answer = std::move(answer.answer);
+  }
+  return journey;
+}
+
 void annotate(Envelope& envelope, Annotations notes) {
   Bytes answers;
   for (const VisitAnswer& answer : notes.answers) {

@@ -85,6 +85,21 @@ struct Annotations {
   friend bool operator==(const Annotations&, const Annotations&) = default;
 };
 
+/// One visit as whoever looks at a message is shown it.
+struct VisitRecord {
+  std::string pod;
+  WallTime at;                            ///< when the message arrived there, by that pod's clock
+  std::optional<VisitOutcome> outcome{};  ///< nullopt: not told
+  std::string answer{};
+};
+/// A trace with what the programs said.
+struct Journey {
+  std::vector<VisitRecord> trace;         ///< as trace_of(): the visits before the latest one
+  std::optional<VisitRecord> last_visit;  ///< where it ended, when the envelope tells
+  std::uint32_t answers_omitted = 0;
+};
+[[nodiscard]] Journey journey_of(const Envelope& envelope);
+
 /// What `envelope` carries; what is not well formed is left out.
 [[nodiscard]] Annotations annotations_of(const Envelope& envelope);
 /// Replaces what `envelope` carries; keys of its extension map that this release does not know

@@ -138,9 +138,12 @@ void Inbox::finish(TimePoint now, Entries::iterator entry, Outcome outcome, std:
 
 std::vector<Inbox::Offer> Inbox::due(TimePoint now, std::size_t max) {
   std::vector<Offer> offers;
+  std::size_t bytes = 0;
   for (auto& [number, entry] : entries_) {
     if (offers.size() == max) break;
     if (entry.offer_at > now) continue;
+    bytes += entry.delivery.body.size();
+    if (bytes > kPullBytesMax && !offers.empty()) break;
     entry.offer_at = now + kOfferAgain;
     ++entry.offers;
     ++offers_;

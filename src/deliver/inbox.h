@@ -25,6 +25,7 @@ namespace podring::deliver {
 class Inbox {
  public:
   static constexpr Duration kOfferAgain = std::chrono::seconds{1};
+  static constexpr std::size_t kPullBytesMax = 4 * 1024 * 1024;  ///< of one pull, or one message
 
   struct Options {
     std::chrono::milliseconds timeout{5'000};  ///< for each message, from its arrival here
@@ -54,8 +55,8 @@ class Inbox {
   [[nodiscard]] Stats stats() const;
 
   // The side of the program.
-  /// At most `max` messages, oldest first; waits up to `wait` for the first, as long as
-  /// `still_there()`.
+  /// At most `max` messages and kPullBytesMax bytes, oldest first; waits up to `wait` for the
+  /// first, as long as `still_there()`.
   [[nodiscard]] std::vector<Offer> pull(std::size_t max, std::chrono::milliseconds wait,
                                         const std::function<TimePoint()>& clock,
                                         const std::function<bool()>& still_there);

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/annotations.h"
 #include "core/envelope.h"
 #include "core/peer_status.h"
 #include "core/types.h"
@@ -26,7 +27,8 @@ struct SeedOrder {
   std::optional<std::uint32_t> hops;  ///< 1..kHopsMax; neither: the peer's default hops
   std::optional<std::uint32_t> laps;  ///< 1..kLapsMax; never together with hops
   bool receipt = false;               ///< somebody waits for `completed`
-  Address sender;                     ///< the client's address
+  SenderAnnotations annotations;
+  Address sender;  ///< the client's address
 };
 
 /// One lane of a link, as this side has measured it.
@@ -105,11 +107,6 @@ struct RingView {
   std::optional<std::chrono::milliseconds> suspected_for;  ///< since this peer heard of it
 };
 
-struct TraceStep {
-  std::string pod;
-  WallTime at;  ///< when the message arrived there
-};
-
 /// What this pod knows of one message.
 struct MessageView {
   EnvelopeId id;
@@ -122,7 +119,8 @@ struct MessageView {
   std::uint32_t lap = 0;
   std::uint64_t visits = 0;  ///< here
   Address sender;
-  std::vector<TraceStep> trace;
+  std::vector<VisitRecord> trace;         ///< the visits before the latest one
+  std::optional<VisitRecord> last_visit;  ///< where it ended, as far as this pod heard
   std::uint64_t trace_omitted = 0;
   std::vector<DetourEntry> detours;
   WallTime since;  ///< first heard of here

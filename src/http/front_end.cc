@@ -7,6 +7,7 @@
 #include <thread>
 #include <utility>
 
+#include "http/inbox_routes.h"
 #include "http/listener.h"
 #include "http/routes.h"
 
@@ -73,6 +74,7 @@ RouteLimits route_limits(const FrontEndOptions& options) {
   limits.streams = options.streams;
   limits.heartbeat = options.heartbeat;
   limits.loop_stalled = options.loop_stalled;
+  limits.broadcast = options.broadcast;
   limits.seeding.waiting = options.waiting;
   limits.seeding.loop_timeout = options.loop_timeout;
   return limits;
@@ -88,6 +90,7 @@ class FrontEnd::Impl {
                       [this] {
                         return std::pair{front_.load(), admin_.load()};
                       }},
+        app_routes_{front_routes_, options.inbox, [this] { return stop_.load(); }},
         front_rules_{[this](const Request& request) { return front_routes_.handle(request); },
                      {32 * 1024, kFrontBodyMax},
                      options.request_timeout,
@@ -100,38 +103,59 @@ class FrontEnd::Impl {
                      options.write_timeout,
                      stats_,
                      stop_},
+        app_rules_{[this](const Request& request) { return app_routes_.handle(request); },
+                   {32 * 1024, kFrontBodyMax},
+                   options.request_timeout,
+                   options.write_timeout,
+                   stats_,
+                   stop_},
         reporter_{stats_, backend},
         front_{{"http", "--http-port", options.bind, options.port, options.threads, options.queue},
                front_rules_},
         admin_{{"admin", "--admin-port", options.bind, options.admin_port, options.admin_threads,
                 options.admin_queue},
-               admin_rules_} {}
+               admin_rules_},
+        inbox_{options.inbox} {
+    if (!options.app_port) return;
+    const Address loopback = options.bind.is_loopback() ? options.bind : Address::v4(0x7f000001);
+    app_.emplace(Listener::Options{"app", "--app-port", loopback, *options.app_port,
+                                   options.app_threads, options.queue},
+                 app_rules_);
+  }
 
   void start() {
     reporter_.start();
     admin_.start();
     front_.start();
+    if (app_) app_->start();
   }
   void stop() {
     stop_ = true;
     std::thread admin_stops{[this] { admin_.stop(); }};  // each takes up to half a second
+    if (inbox_ != nullptr) inbox_->close();
+    if (app_) app_->stop();
     front_.stop();
     admin_stops.join();
     reporter_.stop();
   }
   [[nodiscard]] std::uint16_t port() const { return front_.port(); }
   [[nodiscard]] std::uint16_t admin_port() const { return admin_.port(); }
+  [[nodiscard]] std::uint16_t app_port() const { return app_ ? app_->port() : std::uint16_t{0}; }
 
  private:
   Stats stats_;
   std::atomic<bool> stop_{false};
   FrontRoutes front_routes_;
   AdminRoutes admin_routes_;
+  AppRoutes app_routes_;
   const ConnectionRules front_rules_;
   const ConnectionRules admin_rules_;
+  const ConnectionRules app_rules_;
   ShedReporter reporter_;
   Listener front_;
   Listener admin_;
+  deliver::Inbox* inbox_;
+  std::optional<Listener> app_;
 };
 
 FrontEnd::FrontEnd(const FrontEndOptions& options, Backend& backend)
@@ -141,5 +165,6 @@ void FrontEnd::start() { impl_->start(); }
 void FrontEnd::stop() { impl_->stop(); }
 std::uint16_t FrontEnd::port() const { return impl_->port(); }
 std::uint16_t FrontEnd::admin_port() const { return impl_->admin_port(); }
+std::uint16_t FrontEnd::app_port() const { return impl_->app_port(); }
 
 }  // namespace podring::http

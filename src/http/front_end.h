@@ -16,8 +16,10 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "core/types.h"
+#include "deliver/inbox.h"
 #include "http/backend.h"
 
 namespace podring::http {
@@ -28,11 +30,16 @@ struct FrontEndOptions {
   Address bind = Address::v4(0);
   std::uint16_t port = 8080;        ///< 0: any free port; see FrontEnd::port()
   std::uint16_t admin_port = 8081;  ///< 0: any free port
+  /// For the program beside this pod, on loopback; nullopt: there is none. 0: any free port.
+  std::optional<std::uint16_t> app_port;
+  deliver::Inbox* inbox = nullptr;  ///< of messages that it pulls; outlives the front end
+  bool broadcast = false;           ///< POST /broadcast at the front port, too
 
   // Bounds. What is turned away at one is counted (`podring_http_shed_total`) and told to
   // Backend::http_shed at most once a second and kind.
   int threads = 32;          ///< front connections served at once; more than `streams` + `waiting`
   int admin_threads = 4;     ///< the same, admin
+  int app_threads = 8;       ///< the same, app
   int queue = 64;            ///< front connections that wait for a thread; beyond it 503
   int admin_queue = 16;      ///< the same, admin
   std::size_t streams = 8;   ///< open GET /events; beyond it 503
@@ -58,6 +65,7 @@ class FrontEnd {
 
   [[nodiscard]] std::uint16_t port() const;        ///< the bound one
   [[nodiscard]] std::uint16_t admin_port() const;  ///< the bound one
+  [[nodiscard]] std::uint16_t app_port() const;    ///< the bound one; 0: none
 
  private:
   class Impl;

@@ -21,6 +21,9 @@ struct Request {
   std::map<std::string, std::string> query;  ///< decoded
   std::string content_type;
   std::string last_event_id;
+  std::string traceparent;
+  std::string tracestate;
+  std::vector<std::pair<std::string, std::string>> ce;  ///< ce-* headers: lower case, without "ce-"
   Address client;
   std::string body;
 };

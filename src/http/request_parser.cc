@@ -112,6 +112,12 @@ void RequestParser::read_head() {
   request_.method = head.getMethod();
   request_.last_event_id = head.get("Last-Event-ID", "");
   request_.content_type = head.get("Content-Type", "");
+  request_.traceparent = head.get("traceparent", "");
+  request_.tracestate = head.get("tracestate", "");
+  for (const auto& [name, value] : head) {
+    const std::string lower = Poco::toLower(name);
+    if (lower.starts_with("ce-")) request_.ce.emplace_back(lower.substr(3), value);
+  }
   auto target = split_target(head.getURI());
   if (!is_token(request_.method)) {
     fail(400, "bad_request", "the method is no HTTP method");

@@ -1,7 +1,5 @@
 #include "http/routes.h"
 
-#include <algorithm>
-#include <charconv>
 #include <initializer_list>
 #include <memory>
 #include <optional>
@@ -12,6 +10,7 @@
 #include "http/assets.h"
 #include "http/event_stream.h"
 #include "http/json_text.h"
+#include "http/route_checks.h"
 #include "http/views.h"
 
 namespace podring::http {
@@ -32,63 +31,9 @@ Reply json_reply(JsonText& json, int status = 200) {
 
 Reply not_found(std::string_view detail) { return error_reply(404, "not_found", detail); }
 
-/// The answer when the method is not one of `allowed` ("GET, HEAD"); OPTIONS lists them.
-std::optional<Reply> check_method(const Request& request, std::string_view allowed) {
-  const std::string all = std::string{allowed} + ", OPTIONS";
-  Reply reply;
-  if (request.method == "OPTIONS") {
-    reply.status = 204;
-  } else {
-    for (std::string_view rest = all; !rest.empty();) {
-      const auto method = rest.substr(0, rest.find(','));
-      if (method == request.method) {
-        return std::nullopt;
-      }
-      rest.remove_prefix(std::min(rest.size(), method.size() + 2));
-    }
-    reply = error_reply(405, "method_not_allowed", "this path takes " + all);
-  }
-  reply.headers.emplace_back("Allow", all);
-  return reply;
-}
-
-/// 400 when the query has names that the route does not know.
-std::optional<Reply> check_query(const Request& request,
-                                 std::initializer_list<std::string_view> known) {
-  for (const auto& [name, value] : request.query) {
-    if (std::find(known.begin(), known.end(), name) == known.end()) {
-      std::string names;
-      for (const std::string_view one : known) {
-        names.append(names.empty() ? "known: " : ", ").append(one);
-      }
-      return error_reply(400, "bad_request",
-                         "unknown query parameter '" + name.substr(0, 64) + "'; " +
-                             (names.empty() ? "this path takes none" : names));
-    }
-  }
-  return std::nullopt;
-}
-
-/// A number of the query within its bounds, or what is wrong with it.
-std::variant<std::size_t, Reply> query_number(const Request& request, const std::string& name,
-                                              std::size_t otherwise, std::size_t max) {
-  const auto found = request.query.find(name);
-  if (found == request.query.end()) {
-    return otherwise;
-  }
-  std::size_t number = 0;
-  const char* const end = found->second.data() + found->second.size();
-  const auto [stop, error] = std::from_chars(found->second.data(), end, number);
-  if (error != std::errc{} || stop != end || number < 1 || number > max) {
-    return error_reply(400, "bad_request",
-                       name + " must be a whole number from 1 to " + std::to_string(max));
-  }
-  return number;
-}
-
 }  // namespace
 
-Reply FrontRoutes::handle(const Request& request) {
+Reply FrontRoutes::handle(const Request& request, Caller caller) {
   const std::string_view path = request.path;
   const auto get_only = [&](std::initializer_list<std::string_view> query, auto answer) {
     if (auto reply = check_method(request, "GET, HEAD")) {
@@ -104,6 +49,17 @@ Reply FrontRoutes::handle(const Request& request) {
       return std::move(*reply);
     }
     return request.method == "POST" ? seeding_.post(request) : get_messages(request);
+  }
+  if (path == "/broadcast") {
+    if (auto reply = check_method(request, "POST")) {
+      return std::move(*reply);
+    }
+    if (!limits_.broadcast && caller != Caller::program) {
+      return error_reply(403, "broadcast_off",
+                         "this port takes no broadcasts, as they reach programs; start podring "
+                         "with --broadcast on, or send it to the application port of a pod");
+    }
+    return broadcasting_.post(request);
   }
   if (path.starts_with(kMessages)) {
     return get_only({}, [&] { return get_message(path.substr(kMessages.size())); });
@@ -127,14 +83,14 @@ Reply FrontRoutes::handle(const Request& request) {
   if (path == "*") {
     return *check_method(request, "GET, HEAD, POST");
   }
-  return not_found("known paths are /, /messages, /messages/{id}, /ring and /events");
+  return not_found("known paths are /, /messages, /messages/{id}, /broadcast, /ring and /events");
 }
 
 Reply FrontRoutes::get_messages(const Request& request) const {
   if (auto reply = check_query(request, {"limit"})) {
     return std::move(*reply);
   }
-  const auto limit = query_number(request, "limit", kListDefault, kListMax);
+  const auto limit = query_number(request, "limit", kListDefault, 1, kListMax);
   if (const auto* wrong = std::get_if<Reply>(&limit)) {
     return *wrong;
   }
@@ -168,8 +124,8 @@ Reply FrontRoutes::get_events(const Request& request) {
   Reply reply;
   reply.content_type = "text/event-stream; charset=utf-8";
   reply.headers.emplace_back("X-Accel-Buffering", "no");
-  const auto rate = query_number(request, "rate", 0, kRateMax);
-  const auto messages = query_number(request, "messages", 0, kStreamedMessagesMax);
+  const auto rate = query_number(request, "rate", 0, 1, kRateMax);
+  const auto messages = query_number(request, "messages", 0, 1, kStreamedMessagesMax);
   for (const auto* number : {&rate, &messages}) {
     if (const auto* wrong = std::get_if<Reply>(number)) {
       return *wrong;

@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "http/backend.h"
+#include "http/broadcasting.h"
 #include "http/message.h"
 #include "http/seeding.h"
 #include "http/stats.h"
@@ -16,18 +17,24 @@ struct RouteLimits {
   std::chrono::milliseconds heartbeat{10'000};
   std::chrono::milliseconds loop_stalled{10'000};
   Seeding::Limits seeding{};
+  bool broadcast = false;  ///< POST /broadcast is open to everybody who reaches the port
 };
+
+enum class Caller : std::uint8_t { anybody, program };  ///< `program`: by the application port
 
 /// The front port. Thread-safe.
 class FrontRoutes {
  public:
-  FrontRoutes(Backend& backend, Stats& stats, const RouteLimits& limits, std::function<bool()> stop)
+  FrontRoutes(Backend& backend, Stats& stats, const RouteLimits& limits,
+              const std::function<bool()>& stop)
       : backend_{backend},
         stats_{stats},
         limits_{limits},
-        seeding_{backend, stats, limits.seeding, std::move(stop)} {}
+        seeding_{backend, stats, limits.seeding, stop},
+        broadcasting_{backend, stats, {limits.seeding.waiting, limits.seeding.loop_timeout}, stop} {
+  }
 
-  [[nodiscard]] Reply handle(const Request& request);
+  [[nodiscard]] Reply handle(const Request& request, Caller caller = Caller::anybody);
 
  private:
   [[nodiscard]] Reply get_messages(const Request& request) const;
@@ -39,6 +46,7 @@ class FrontRoutes {
   Stats& stats_;
   const RouteLimits limits_;
   Seeding seeding_;
+  Broadcasting broadcasting_;
 };
 
 /// The admin port. Thread-safe; nothing here waits for the loop.

@@ -12,7 +12,6 @@
 namespace podring::http {
 
 inline constexpr std::uint32_t kCountMax = 1000;
-inline constexpr std::size_t kKeyBytesMax = 128;
 inline constexpr std::uint32_t kWaitMsMax = 60'000;
 inline constexpr std::uint32_t kWaitMsDefault = 5'000;
 
@@ -29,7 +28,16 @@ struct BodyError {
   bool too_large = false;
 };
 
-/// One flat JSON object: no unknown field, no field twice, nothing after it. Never throws.
-[[nodiscard]] std::variant<SeedBody, BodyError> read_seed_body(const std::string& json);
+enum class BodyKind : std::uint8_t {
+  seed,      ///< POST /messages
+  broadcast  ///< POST /broadcast: one lap, whose end is waited for; `wait_for` is its timeout_ms
+};
+
+/// One JSON object: no unknown field, no field twice, nothing after it. Never throws.
+[[nodiscard]] std::variant<SeedBody, BodyError> read_seed_body(const std::string& json,
+                                                               BodyKind kind = BodyKind::seed);
+
+[[nodiscard]] bool is_media_type(std::string_view text);   ///< 1 to kContentTypeBytesMax, visible
+[[nodiscard]] bool is_traceparent(std::string_view text);  ///< W3C Trace Context, version 00
 
 }  // namespace podring::http

@@ -13,8 +13,8 @@ constexpr auto kStopLook = std::chrono::milliseconds{200};
 
 std::size_t bytes_of(const SeedEnd& end) {
   std::size_t bytes = sizeof(SeedEnd);
-  for (const auto& [pod, at] : end.trace) {
-    bytes += sizeof(std::pair<std::string, WallTime>) + pod.size();
+  for (const VisitRecord& visit : end.trace) {
+    bytes += sizeof(VisitRecord) + visit.pod.size() + visit.answer.size();
   }
   return bytes;
 }
@@ -80,6 +80,7 @@ void SeedTicket::end(EnvelopeId id, SeedEnd end) {
     if (kept.end == End::expired && end.end == End::completed) {
       kept.end = End::completed;
       kept.trace = std::move(end.trace);
+      kept.last_visit = std::move(end.last_visit);
       kept.trace_omitted = end.trace_omitted;
     }
     return;

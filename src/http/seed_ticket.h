@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "core/annotations.h"
 #include "core/envelope.h"
 #include "core/types.h"
 
@@ -24,8 +25,10 @@ enum class SeedStage : std::uint8_t { accepted, safe, completed };
 /// The end of one of the ids, as the receipt told it.
 struct SeedEnd {
   End end = End::none;
-  std::vector<std::pair<std::string, WallTime>> trace;
+  std::vector<VisitRecord> trace;
   std::uint64_t trace_omitted = 0;
+  std::optional<VisitRecord> last_visit{};  ///< where it ended
+  std::uint32_t answers_omitted = 0;
 };
 
 class SeedTicket {

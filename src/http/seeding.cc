@@ -8,6 +8,7 @@
 
 #include <Poco/String.h>
 
+#include "http/cloud_event_body.h"
 #include "http/json_text.h"
 #include "http/views.h"
 
@@ -18,11 +19,6 @@ using Clock = std::chrono::steady_clock;
 using Outcome = SeedTicket::Outcome;
 
 constexpr int kRetryAfterS = 1;
-
-bool is_json(std::string_view content_type) {
-  const auto media = Poco::trim(std::string{content_type.substr(0, content_type.find(';'))});
-  return Poco::icompare(media, "application/json") == 0;
-}
 
 std::string_view name_of(SeedStage stage) {
   switch (stage) {
@@ -58,16 +54,26 @@ Reply error_with_ids(int status, std::string_view error, std::string_view detail
 
 }  // namespace
 
+bool is_json_request(const Request& request) {
+  const std::string& type = request.content_type;
+  return Poco::icompare(Poco::trim(type.substr(0, type.find(';'))), "application/json") == 0;
+}
+
+Reply not_json_reply() {
+  return error_reply(415, "unsupported_media_type",
+                     "send the body as JSON with Content-Type: application/json, or a CloudEvent");
+}
+
 Reply Seeding::post(const Request& request) {
   if (!request.query.empty()) {
     return error_reply(400, "bad_request",
                        "this route takes no query; put the fields into the JSON body");
   }
-  if (!is_json(request.content_type)) {
-    return error_reply(415, "unsupported_media_type",
-                       "send the body as JSON with Content-Type: application/json");
+  const bool event = is_cloud_event(request);
+  if (!event && !is_json_request(request)) {
+    return not_json_reply();
   }
-  auto read = read_seed_body(request.body);
+  auto read = event ? read_cloud_event(request, BodyKind::seed) : read_seed_body(request.body);
   if (const auto* wrong = std::get_if<BodyError>(&read)) {
     return error_reply(wrong->too_large ? 413 : 400, wrong->too_large ? "too_large" : "bad_request",
                        wrong->detail);
@@ -181,7 +187,7 @@ Reply Seeding::answer(const SeedBody& body, const Posted& posted) {
   return reply;
 }
 
-Reply Seeding::refusal_reply(const SeedTicket& ticket) {
+Reply refusal_reply(const SeedTicket& ticket) {
   const auto refusal = ticket.refusal();
   const SeedRefusal kind = refusal ? refusal->first : SeedRefusal::bad_request;
   const std::string reason = refusal ? refusal->second : std::string{};

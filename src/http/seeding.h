@@ -12,6 +12,12 @@
 
 namespace podring::http {
 
+/// Its media type is application/json.
+[[nodiscard]] bool is_json_request(const Request& request);
+[[nodiscard]] Reply not_json_reply();  ///< 415
+/// What a client is told when the core has refused its seed.
+[[nodiscard]] Reply refusal_reply(const SeedTicket& ticket);
+
 class Seeding {
  public:
   struct Limits {
@@ -38,7 +44,6 @@ class Seeding {
   [[nodiscard]] Posted post_seed(const SeedBody& body);
   void forget_key(const SeedBody& body, const Posted& posted);
   [[nodiscard]] Reply answer(const SeedBody& body, const Posted& posted);
-  [[nodiscard]] static Reply refusal_reply(const SeedTicket& ticket);
 
   Backend& backend_;
   Stats& stats_;

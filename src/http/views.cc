@@ -175,6 +175,34 @@ void write_ring(JsonText& json, const RingView& ring) {
   json.close_object();
 }
 
+void write_answer(JsonText& json, const std::string& answer) {
+  if (!is_utf8(answer)) {
+    json.field("answer_bytes", answer.size());
+  } else if (!answer.empty()) {
+    json.field("answer", answer);
+  }
+}
+
+/// Every visit with its hop, the last one too, and what the program there said.
+void write_journey(JsonText& json, const std::vector<VisitRecord>& trace,
+                   const std::optional<VisitRecord>& last, std::uint64_t omitted) {
+  json.key("journey").open_array();
+  const auto write = [&](const VisitRecord& visit, std::uint64_t hop) {
+    json.open_object().field("hop", hop).field("pod", visit.pod).field("at_us", visit.at.micros);
+    if (visit.outcome) {
+      json.field("outcome", to_string(visit.outcome->outcome));
+      if (visit.outcome->status != 0) json.field("status", visit.outcome->status);
+    }
+    write_answer(json, visit.answer);
+    json.close_object();
+  };
+  for (std::size_t i = 0; i < trace.size(); ++i) {
+    write(trace[i], i < kTraceFirstKept ? i : i + omitted);
+  }
+  if (last) write(*last, trace.size() + omitted);
+  json.close_array();
+}
+
 void write_message(JsonText& json, const MessageView& message) {
   json.open_object();
   json.field("id", to_string(message.id)).field("state", state_of(message));
@@ -188,7 +216,7 @@ void write_message(JsonText& json, const MessageView& message) {
   json.field("sender_pod_ip",
              message.sender.is_unspecified() ? std::string{} : to_string(message.sender));
   json.key("trace").open_array();
-  for (const TraceStep& step : message.trace) {
+  for (const VisitRecord& step : message.trace) {
     json.open_object().field("pod", step.pod).field("at", time_text(step.at));
     json.field("at_us", step.at.micros).close_object();
   }
@@ -196,6 +224,7 @@ void write_message(JsonText& json, const MessageView& message) {
   if (message.trace_omitted > 0) {
     json.field("trace_omitted", message.trace_omitted);
   }
+  write_journey(json, message.trace, message.last_visit, message.trace_omitted);
   if (!message.detours.empty()) {
     json.key("detours").open_array();
     for (const DetourEntry& detour : message.detours) {
@@ -229,16 +258,20 @@ void write_traces(JsonText& json, const std::vector<EnvelopeId>& ids,
     }
     json.open_object().field("id", to_string(ids[i])).field("end", name_of(ends[i].end));
     json.key("trace").open_array();
-    for (const auto& [pod, at] : ends[i].trace) {
-      json.value(pod);
+    for (const VisitRecord& visit : ends[i].trace) {
+      json.value(visit.pod);
     }
     json.close_array().key("at_us").open_array();
-    for (const auto& [pod, at] : ends[i].trace) {
-      json.value(at.micros);
+    for (const VisitRecord& visit : ends[i].trace) {
+      json.value(visit.at.micros);
     }
     json.close_array();
     if (ends[i].trace_omitted > 0) {
       json.field("trace_omitted", ends[i].trace_omitted);
+    }
+    write_journey(json, ends[i].trace, ends[i].last_visit, ends[i].trace_omitted);
+    if (ends[i].answers_omitted > 0) {
+      json.field("answers_omitted", ends[i].answers_omitted);
     }
     json.close_object();
   }

@@ -18,6 +18,9 @@ void write_messages(JsonText& json, const std::vector<MessageView>& messages);
 void write_traces(JsonText& json, const std::vector<EnvelopeId>& ids,
                   const std::vector<SeedEnd>& ends);
 
+/// `"answer": "..."`, in the open object, when there is one; of one that is no text its length.
+void write_answer(JsonText& json, const std::string& answer);
+
 [[nodiscard]] std::string digest_text(std::uint64_t digest);  ///< 16 hex digits
 /// "running", "safe", "completed" or "expired".
 [[nodiscard]] std::string_view state_of(const MessageView& message);

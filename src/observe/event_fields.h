@@ -46,6 +46,10 @@ inline std::string_view name_of(const LoopLagged&) { return "lag"; }
 inline std::string_view name_of(const TransportTrouble&) { return "transport"; }
 inline std::string_view name_of(const LaneChanged&) { return "lane"; }
 inline std::string_view name_of(const LaneMeasured&) { return "lane_measured"; }
+inline std::string_view name_of(const ProgramAnswered& event) {
+  return event.visit.outcome == Outcome::delivered ? "delivered" : "delivery_failed";
+}
+inline std::string_view name_of(const ProgramAway&) { return "program"; }
 inline std::string_view name_of(const Warned&) { return "warning"; }
 
 // ---- levels
@@ -91,6 +95,12 @@ inline Level level_of_one(const LaneMeasured& event) {
   const std::uint64_t missing = missing_of(counts);
   return much(counts.lost, counts.sent) || much(missing, counts.expected) ? Level::warn
                                                                           : Level::info;
+}
+inline Level level_of_one(const ProgramAnswered& event) {
+  return event.visit.outcome == Outcome::delivered ? Level::info : Level::warn;
+}
+inline Level level_of_one(const ProgramAway& event) {
+  return event.away ? Level::warn : Level::info;
 }
 inline Level level_of_one(const Warned&) { return Level::warn; }
 
@@ -325,6 +335,24 @@ void write_fields(Fields& out, const LaneMeasured& event) {
     out.number("missing", missing_of(event.counts));
   }
   out.number("over_ms", millis_of(event.over));
+}
+template <typename Fields>
+void write_fields(Fields& out, const ProgramAnswered& event) {
+  out.id("id", event.id);
+  out.number("hop", event.visit.hop);
+  if (event.visit.outcome != Outcome::delivered) {
+    out.text("outcome", to_string(event.visit.outcome));
+  }
+  out.number("attempt", event.attempts);
+  if (event.visit.status != 0) out.number("status", event.visit.status);
+  out.number("ms", millis_of(event.took));
+  if (event.known) out.flag("known", true);
+  if (event.visit.outcome != Outcome::delivered) out.text("detail", event.detail);
+}
+template <typename Fields>
+void write_fields(Fields& out, const ProgramAway& event) {
+  out.flag("away", event.away);
+  out.text("target", event.target);
 }
 template <typename Fields>
 void write_fields(Fields& out, const Warned& event) {

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/annotations.h"
 #include "core/envelope.h"
 #include "core/types.h"
 #include "observe/escape.h"
@@ -162,6 +163,23 @@ class JsonFields {
     }
     out_.push_back(']');
   }
+  void outcomes(std::span<const VisitOutcome> outcomes) {
+    if (outcomes.empty()) return;
+    key("outcomes");
+    char separator = '{';
+    for (const VisitOutcome& visit : outcomes) {
+      out_.push_back(std::exchange(separator, ','));
+      out_.push_back('"');
+      append_number(out_, visit.hop);
+      out_.append("\":\"").append(to_string(visit.outcome));
+      if (visit.status != 0 && visit.outcome != Outcome::delivered) {
+        out_.push_back(' ');
+        append_number(out_, visit.status);
+      }
+      out_.push_back('"');
+    }
+    out_.push_back('}');
+  }
   void configuration(const std::vector<ConfigValue>& values, std::size_t value_bytes_max) {
     key("configuration");
     char separator = '{';
@@ -268,6 +286,17 @@ class TextFields {
       append_number(out_, detours[i].hop);
       out_.append(" try ");
       append_number(out_, detours[i].attempt);
+    }
+    out_.push_back(']');
+  }
+  void outcomes(std::span<const VisitOutcome> outcomes) {
+    if (outcomes.empty()) return;
+    key("outcomes");
+    char separator = '[';
+    for (const VisitOutcome& visit : outcomes) {
+      out_.push_back(std::exchange(separator, ' '));
+      append_number(out_, visit.hop);
+      out_.append(":").append(to_string(visit.outcome));
     }
     out_.push_back(']');
   }

@@ -14,6 +14,8 @@ namespace {
 /// Room for what follows a message and its trace: sender, counts, 32 detours.
 constexpr std::size_t kTailReserve = 1400;
 constexpr std::size_t kEscapedPerByteMax = 6;
+constexpr std::size_t kOutcomesInLine = 200;  // of an end
+constexpr std::size_t kOutcomeBytes = 24;     // "1234":"timed_out 503",
 constexpr std::int64_t kMicros = 1'000'000;
 
 template <typename AnyEvent>
@@ -66,9 +68,13 @@ void write_end(Fields& out, const std::string& line, std::size_t start, const En
   out.id("id", envelope.head.id);
   out.number("hop", envelope.head.hop);
   out.number("lap", envelope.head.lap);
-  const Cut cut = cut_of(envelope, {}, trace, line.size() - start, 3, json_size);
+  const std::vector<VisitOutcome> outcomes = annotations_of(envelope).outcomes;
+  const std::size_t told = std::min(outcomes.size(), kOutcomesInLine);  // the newest
+  const Cut cut =
+      cut_of(envelope, {}, trace, line.size() - start + told * kOutcomeBytes, 3, json_size);
   out.trace(trace, cut, envelope.trace_omitted);
   out.detours(envelope.detours);
+  out.outcomes(std::span{outcomes}.last(told));
 }
 
 }  // namespace

@@ -393,6 +393,37 @@ void add_hops(Families& out, const HopTimes& hops) {
   histogram.sample_sum = hops.sum_seconds();
 }
 
+void add_delivery(Families& out, const DeliveryMetrics& delivery) {
+  for (const Outcome outcome :
+       {Outcome::delivered, Outcome::refused, Outcome::timed_out, Outcome::no_program}) {
+    out.counter("podring_deliveries_total",
+                "Visits that the program beside this pod was asked about.",
+                delivery.outcomes.at(static_cast<std::size_t>(outcome)),
+                {{"outcome", std::string{to_string(outcome)}}});
+  }
+  out.counter("podring_delivery_attempts_total",
+              "Requests to the program, or messages that it pulled.", delivery.attempts);
+  out.counter("podring_delivery_shed_total",
+              "Visits that were not asked about because too many waited.", delivery.refused);
+  out.gauge("podring_delivery_waiting", "Messages that wait for the program.", delivery.waiting);
+  out.gauge("podring_program_away", "1 while messages pass the program because it is away.",
+            std::uint64_t{delivery.away ? 1U : 0U});
+  out.counter("podring_program_away_total", "Times the program was found to be away.",
+              delivery.times_away);
+  auto& histogram =
+      out.add("podring_delivery_seconds", "From asking the program to its answer, all attempts.",
+              MetricType::Histogram, {})
+          .histogram;
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < HopTimes::kBounds.size(); ++i) {
+    sum += delivery.times.counts()[i];
+    histogram.bucket.push_back({sum, static_cast<double>(HopTimes::kBounds[i]) / 1e6});
+  }
+  sum += delivery.times.counts().back();
+  histogram.sample_count = sum;
+  histogram.sample_sum = delivery.times.sum_seconds();
+}
+
 /// Prometheus' usual families about the process, from /proc; without /proc they are absent.
 void add_process(Families& out) {
   std::ifstream stat{"/proc/self/stat"};
@@ -440,6 +471,14 @@ void HopTimes::observe(Now now, const Visited& visit) {
   sum_micros_ += micros;
 }
 
+void TimeHistogram::add(Duration took) {
+  const std::int64_t micros = std::chrono::duration_cast<std::chrono::microseconds>(took).count();
+  const auto bucket = std::lower_bound(HopTimes::kBounds.begin(), HopTimes::kBounds.end(), micros) -
+                      HopTimes::kBounds.begin();
+  ++counts_[static_cast<std::size_t>(bucket)];
+  sum_seconds_ += static_cast<double>(micros) / 1e6;
+}
+
 std::vector<MetricFamily> metric_families(const MetricsSnapshot& snapshot) {
   Families out;
   out.gauge("podring_build_info", "1; the build is in the labels.", std::uint64_t{1},
@@ -460,6 +499,7 @@ std::vector<MetricFamily> metric_families(const MetricsSnapshot& snapshot) {
   add_loop(out, snapshot.loop);
   add_log(out, snapshot);
   add_hops(out, snapshot.hops);
+  add_delivery(out, snapshot.delivery);
   add_process(out);
   return out.take();
 }

@@ -97,6 +97,31 @@ struct DatagramMetrics {
   std::uint64_t strangers = 0;
 };
 
+/// How long something took, in the buckets of HopTimes.
+class TimeHistogram {
+ public:
+  void add(Duration took);
+  [[nodiscard]] const std::array<std::uint64_t, HopTimes::kBounds.size() + 1>& counts() const {
+    return counts_;
+  }
+  [[nodiscard]] double sum_seconds() const { return sum_seconds_; }
+
+ private:
+  std::array<std::uint64_t, HopTimes::kBounds.size() + 1> counts_{};
+  double sum_seconds_ = 0;
+};
+
+/// The program beside this pod.
+struct DeliveryMetrics {
+  std::array<std::uint64_t, 5> outcomes{};  ///< by Outcome; visits that were asked about
+  std::uint64_t attempts = 0;               ///< requests made, or messages handed out
+  std::uint64_t waiting = 0;                ///< present
+  std::uint64_t refused = 0;                ///< not asked: too many wait
+  std::uint64_t times_away = 0;
+  bool away = false;
+  TimeHistogram times;
+};
+
 struct LoopMetrics {
   std::uint64_t turns = 0;
   Duration late_sum{};  ///< how much later than asked for the loop turned, added up
@@ -136,6 +161,7 @@ struct MetricsSnapshot {
   DatagramMetrics datagrams;
   StatusMetrics statuses;
   LoopMetrics loop;
+  DeliveryMetrics delivery;
   LogCounters log;
   HopTimes hops;
   std::uint64_t feed_gaps = 0;

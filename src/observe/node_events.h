@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "core/annotations.h"
 #include "core/types.h"
 
 namespace podring::observe {
@@ -94,11 +95,25 @@ struct LaneMeasured {
   LaneCounts counts{};
   Duration over{};  ///< since the line before
 };
+/// What the program beside this pod said of a visit, or that it said nothing.
+struct ProgramAnswered {
+  EnvelopeId id;
+  VisitOutcome visit;
+  std::uint32_t attempts = 0;  ///< 0: it was not asked, see `detail` and `known`
+  Duration took{};
+  bool known = false;  ///< it had taken this message before
+  std::string detail;  ///< why it was not delivered
+};
+struct ProgramAway {  ///< messages pass the program at once from here on, or are brought again
+  bool away = true;
+  std::string target;
+};
 struct Warned {  ///< for the operator: what is odd and what to change
   std::string detail;
 };
 
-using NodeEvent = std::variant<Started, Ready, Stopped, StartSeeds, NamesAnswered, FrontEndShed,
-                               LoopLagged, TransportTrouble, LaneChanged, LaneMeasured, Warned>;
+using NodeEvent =
+    std::variant<Started, Ready, Stopped, StartSeeds, NamesAnswered, FrontEndShed, LoopLagged,
+                 TransportTrouble, LaneChanged, LaneMeasured, ProgramAnswered, ProgramAway, Warned>;
 
 }  // namespace podring::observe

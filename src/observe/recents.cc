@@ -17,7 +17,8 @@ std::string_view cut_text(std::string_view text, std::size_t bytes_max) {
 
 }  // namespace
 
-Recents::Recents(BootId self, RecentsLimits limits) : self_{self}, limits_{limits} {
+Recents::Recents(const Identity& self, RecentsLimits limits)
+    : self_{self.boot}, pod_{self.pod}, limits_{limits} {
   entries_.reserve(limits_.messages);
   by_id_.reserve(limits_.messages + 1);
 }
@@ -37,6 +38,7 @@ void Recents::take_one(Now now, Event& event) {
   } else if (auto* end = std::get_if<Ended>(&event)) {
     Entry& entry = touch(now, end->envelope.head.id);
     if (entry.ended != End::completed) entry.ended = end->end;  // completed on one branch is that
+    entry.ended_here = true;
     keep(entry, end->envelope);
   } else if (auto* receipt = std::get_if<ReceiptArrived>(&event)) {
     Entry& entry = touch(now, receipt->envelope.head.id);
@@ -51,6 +53,12 @@ void Recents::take_one(Now now, Event& event) {
       entry.sender = seeded->sender;
     }
   }
+}
+
+void Recents::note(Now now, const ProgramAnswered& answered) {
+  if (answered.visit.hop > 0) return;  // the envelope carries it
+  const std::lock_guard lock{mutex_};
+  if (by_id_.contains(answered.id)) touch(now, answered.id).at_origin = answered.visit;
 }
 
 /// The id's entry, made when it is new, and moved to the front.
@@ -115,6 +123,23 @@ void Recents::unlink(std::uint32_t index) {
   (entry.older == kNone ? oldest_ : entries_[entry.older].newer) = entry.newer;
 }
 
+/// The visits, and what the programs said.
+void Recents::add_visits(const Entry& entry, Recent& shown) const {
+  Journey journey = journey_of(entry.envelope);
+  shown.trace = std::move(journey.trace);
+  shown.last_visit = std::move(journey.last_visit);
+  if (entry.ended_here && !shown.last_visit) {
+    shown.last_visit = VisitRecord{pod_, entry.last};
+    const auto outcomes = annotations_of(entry.envelope).outcomes;
+    if (!outcomes.empty() && outcomes.back().hop == entry.envelope.head.hop) {
+      shown.last_visit->outcome = outcomes.back();
+    }
+  }
+  if (entry.at_origin && !shown.trace.empty() && !shown.trace.front().outcome) {
+    shown.trace.front().outcome = entry.at_origin;
+  }
+}
+
 Recent Recents::show(const Entry& entry) const {
   const Envelope& envelope = entry.envelope;
   Recent shown;
@@ -128,10 +153,8 @@ Recent Recents::show(const Entry& entry) const {
   shown.lap = envelope.head.lap;
   shown.visits = entry.visits;
   shown.sender = entry.sender;
-  for (const TraceEntry& step : trace_of(envelope)) {
-    shown.trace.push_back({std::string{step.pod}, step.at});
-  }
   shown.trace_omitted = envelope.trace_omitted;
+  add_visits(entry, shown);
   shown.detours = envelope.detours;
   shown.since = entry.since;
   shown.last = entry.last;

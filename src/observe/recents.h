@@ -11,15 +11,12 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/annotations.h"
 #include "core/events.h"
 #include "core/types.h"
+#include "observe/node_events.h"
 
 namespace podring::observe {
-
-struct RecentStep {
-  std::string pod;
-  WallTime at;  ///< when the message arrived there, by that pod's clock
-};
 
 /// One message as far as this pod knows.
 struct Recent {
@@ -33,7 +30,8 @@ struct Recent {
   std::uint32_t lap = 0;
   std::uint64_t visits = 0;  ///< here
   Address sender;
-  std::vector<RecentStep> trace;
+  std::vector<VisitRecord> trace;         ///< the visits before the latest one
+  std::optional<VisitRecord> last_visit;  ///< where it ended, as far as this pod heard
   std::uint64_t trace_omitted = 0;
   std::vector<DetourEntry> detours;
   WallTime since;  ///< first heard of here
@@ -48,11 +46,14 @@ struct RecentsLimits {
 
 class Recents {
  public:
-  explicit Recents(BootId self, RecentsLimits limits = {});
+  explicit Recents(const Identity& self, RecentsLimits limits = {});
 
   /// Loop thread, once a turn, after log and feed have seen the events: their envelopes are moved
   /// out.
   void take(Now now, std::vector<Event>& events);
+
+  /// What the program of this pod said of a visit; at the origin no envelope carries that.
+  void note(Now now, const ProgramAnswered& answered);
 
   // Any thread.
   [[nodiscard]] std::vector<Recent> latest(std::size_t count) const;  ///< newest news first
@@ -76,6 +77,8 @@ class Recents {
     End ended = End::none;
     bool safe = false;
     bool seeded_here = false;
+    bool ended_here = false;
+    std::optional<VisitOutcome> at_origin;  ///< of hop 0, when that was here
     std::uint32_t newer = kNone;
     std::uint32_t older = kNone;
   };
@@ -86,8 +89,10 @@ class Recents {
   void unlink(std::uint32_t index);
   void forget_oldest();
   [[nodiscard]] Recent show(const Entry& entry) const;
+  void add_visits(const Entry& entry, Recent& shown) const;
 
-  BootId self_;
+  const BootId self_;
+  const std::string pod_;
   RecentsLimits limits_;
   mutable std::mutex mutex_;  // guards all below
   std::vector<Entry> entries_;

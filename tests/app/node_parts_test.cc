@@ -118,7 +118,7 @@ TEST_CASE("followed ids are bounded: the oldest are forgotten and counted", "[no
 
 TEST_CASE("the backend tells how long the loop has not turned, without asking the loop", "[node]") {
   podring::Loop loop;
-  podring::observe::Recents recents{kSelf.boot};
+  podring::observe::Recents recents{kSelf};
   podring::observe::Feed feed{kSelf};
   podring::NodeBackend backend{loop, recents, feed, {}};
   backend.turned(podring::LoopClock{}.read().steady - 11s);
@@ -129,7 +129,7 @@ TEST_CASE("the backend tells how long the loop has not turned, without asking th
 
 TEST_CASE("seeds beyond what may wait for the loop are refused at once", "[node]") {
   podring::Loop loop;
-  podring::observe::Recents recents{kSelf.boot};
+  podring::observe::Recents recents{kSelf};
   podring::observe::Feed feed{kSelf};
   std::size_t seeded = 0;
   podring::NodeBackend backend{

@@ -20,7 +20,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     return 0;
   }
   const auto& body = std::get<SeedBody>(read);
-  PODRING_CHECK(is_utf8(body.order.message));
+  PODRING_CHECK(!body.key || is_utf8(*body.key));
   PODRING_CHECK(body.order.message.size() <= size);
   PODRING_CHECK(body.order.count >= 1 && body.order.count <= kCountMax);
   PODRING_CHECK(!(body.order.hops && body.order.laps));
@@ -28,7 +28,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 (*body.order.hops >= 1 && *body.order.hops <= podring::kHopsMax));
   PODRING_CHECK(!body.order.laps ||
                 (*body.order.laps >= 1 && *body.order.laps <= podring::kLapsMax));
-  PODRING_CHECK(!body.key || body.key->size() <= kKeyBytesMax);
+  PODRING_CHECK(!body.key || body.key->size() <= podring::kKeyBytesMax);
   PODRING_CHECK(body.wait_for.count() >= 0 && body.wait_for.count() <= kWaitMsMax);
   return 0;
 }

@@ -173,6 +173,6 @@ TEST_CASE("messages are told whole once for each news of them, when asked for", 
   CHECK(count_of(text, "event: messages\n") == 1);
   CHECK_THAT(text, contains(R"(event: messages
 data: {"messages":[{"id":"0123456789abcdef-2")"));
-  CHECK(count_of(text, "\"pod-9\"") == 2);
+  CHECK(count_of(text, "\"pod-9\",\"at\":") == 2);
   CHECK(count_of(stream(backend, "", steps), "event: messages\n") == 0);
 }

@@ -127,6 +127,19 @@ void FakeBackend::tell(SeedTicket& ticket, Fate fate, std::uint32_t count) {
   for (std::uint32_t i = 0; i < count && fate != Fate::accepted; ++i) {
     const EnvelopeId id{first.boot, first.counter + i};
     if (fate != Fate::expired_unsafe) ticket.safe(id);
+    if (fate == Fate::delivered || fate == Fate::refused_there) {
+      const bool yes = fate == Fate::delivered;
+      const VisitOutcome said{0, yes ? Outcome::delivered : Outcome::refused,
+                              static_cast<std::uint16_t>(yes ? 200 : 404)};
+      SeedEnd end{End::completed, {}, 0};
+      const auto view = ring();
+      end.trace.push_back({view->self.pod, WallTime{1'000}, said, "ok"});
+      for (const PeerView& peer : view->peers) {
+        end.trace.push_back({peer.pod, WallTime{2'000}, said, {}});
+      }
+      end.last_visit = VisitRecord{view->self.pod, WallTime{3'000}, said, {}};
+      ticket.end(id, std::move(end));
+    }
     if (fate == Fate::completed || fate == Fate::expired || fate == Fate::expired_unsafe) {
       ticket.end(id, {fate == Fate::completed ? End::completed : End::expired,
                       {{"pod-1", WallTime{1'000}}, {"pod-2", WallTime{2'000}}},

@@ -24,6 +24,8 @@ class FakeBackend : public Backend {
     accepted,        ///< accepted and no more
     kept,            ///< nothing: in `kept()` for the test
     begun,           ///< begin() and no more
+    delivered,       ///< completed, and each pod of the ring has said yes
+    refused_there,   ///< completed, and each pod of the ring has said no
     ring_full,
     leaving,
     too_large,

@@ -13,7 +13,7 @@
 //   message JSON       text of a message that this pod has met, with a trace over all pods
 //
 // Ends at the end of its input. Arguments, all optional: NAME=VALUE with threads, queue, streams,
-// waiting, request_timeout_ms, heartbeat_ms, port, address.
+// waiting, broadcast, request_timeout_ms, heartbeat_ms, port, address.
 #include <cstdlib>
 #include <functional>
 #include <iostream>
@@ -40,7 +40,9 @@ const std::map<std::string, Fate> kFates{{"completed", Fate::completed},
                                          {"ring_full", Fate::ring_full},
                                          {"leaving", Fate::leaving},
                                          {"too_large", Fate::too_large},
-                                         {"bad_request", Fate::bad_request}};
+                                         {"bad_request", Fate::bad_request},
+                                         {"delivered", Fate::delivered},
+                                         {"refused_there", Fate::refused_there}};
 
 Address pod_address(unsigned number) { return Address::v4(0x0a2a0000U + number); }
 
@@ -218,6 +220,7 @@ int main(int argc, char** argv) {
   options.admin_queue = value("queue", options.admin_queue);
   options.streams = static_cast<std::size_t>(value("streams", 8));
   options.waiting = static_cast<std::size_t>(value("waiting", 16));
+  options.broadcast = value("broadcast", 1) != 0;
   options.request_timeout = std::chrono::milliseconds{value("request_timeout_ms", 5'000)};
   options.heartbeat = std::chrono::milliseconds{value("heartbeat_ms", 10'000)};
 

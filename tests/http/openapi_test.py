@@ -208,12 +208,38 @@ def seeds():
         expect("/messages", "post", 503, post({"message": "a", "wait": "accepted"}))
 
 
+def broadcasts():
+    with FakeServer(waiting=1) as server:
+        post = lambda body, **more: server.ask(request("POST", "/broadcast", body, **more))
+        server.tell("pods 3")
+        for fate, status in (("delivered", 200), ("refused_there", 502), ("ring_full", 503), ("too_large", 413)):
+            server.tell(f"fate {fate}")
+            expect("/broadcast", "post", status, post({"message": "a", "timeout_ms": 50}))
+        expect("/broadcast", "post", 400, post({"message": "a", "laps": 2}))
+        expect("/broadcast", "post", 411, server.ask(b"POST /broadcast HTTP/1.1\r\nHost: a\r\n\r\n"))
+        expect("/broadcast", "post", 415, server.ask(
+            b"POST /broadcast HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}"))
+        server.tell("fate accepted")
+        expect("/broadcast", "post", 504, post({"message": "a", "timeout_ms": 20}))
+        waits = threading.Thread(target=post, args=({"message": "a", "timeout_ms": 3000},))
+        waits.start()
+        while b"podring_http_waiting 1\n" not in server.ask(request("GET", "/metrics"), True).body:
+            pass
+        expect("/broadcast", "post", 429, post({"message": "a"}))
+        waits.join()
+        server.tell("throw 1")
+        expect("/broadcast", "post", 500, post({"message": "a", "timeout_ms": 20}))
+    with FakeServer(broadcast=0) as server:
+        expect("/broadcast", "post", 403, server.ask(request("POST", "/broadcast", {"message": "a"})))
+
+
 def request_schema():
     """The documented fields and bounds of a seed are those that the server keeps."""
     with FakeServer() as server:
         post = lambda body: server.ask(request("POST", "/messages", body)).status
         schema = SPEC["components"]["schemas"]["Seed"]
         for name, field in schema["properties"].items():
+            field = resolve(field)
             good = {"message": "a"}
             if field["type"] == "integer":
                 for value, taken in ((field["minimum"], True), (field["maximum"], True),
@@ -238,7 +264,7 @@ def main():
         views(server)
         server.tell("idle 1")
         common_errors(server)
-    for group in (seeds, streams, slow_clients, overloaded, request_schema):
+    for group in (seeds, broadcasts, streams, slow_clients, overloaded, request_schema):
         group()
     documented = {(route, method, status) for route, method in ROUTES
                   for status in SPEC["paths"][route][method]["responses"]}

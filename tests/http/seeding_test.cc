@@ -60,7 +60,9 @@ TEST_CASE("each stage that is waited for has its answer", "[http][seed]") {
   const Reply completed = bench.post(R"({"message":"a","wait":"completed"})");
   CHECK(completed.status == 200);
   CHECK_THAT(completed.body, contains(R"("traces":[{"id":"0123456789abcdef-4","end":"completed",)"
-                                      R"("trace":["pod-1","pod-2"],"at_us":[1000,2000]}])"));
+                                      R"("trace":["pod-1","pod-2"],"at_us":[1000,2000],)"
+                                      R"("journey":[{"hop":0,"pod":"pod-1","at_us":1000},)"
+                                      R"({"hop":1,"pod":"pod-2","at_us":2000}]}])"));
   bench.backend.set_fate(Fate::expired);
   const Reply expired = bench.post(R"({"message":"a","wait":"completed"})");
   CHECK(expired.status == 200);
@@ -279,7 +281,7 @@ TEST_CASE("a ticket's traces are bounded, its ends are not", "[http][ticket]") {
   SeedTicket ticket;
   REQUIRE(ticket.begin());
   ticket.accept({BootId{1}, 1}, 1000);
-  const std::vector<std::pair<std::string, WallTime>> trace(500, {std::string(100, 'p'), {}});
+  const std::vector<VisitRecord> trace(500, {std::string(100, 'p'), {}});
   for (std::uint64_t i = 1; i <= 1000; ++i) {
     ticket.end({BootId{1}, i}, {End::completed, trace, 0});
   }

@@ -89,6 +89,9 @@ std::vector<Sample> samples() {
   Envelope full =
       travelled(std::string(150'000, 'm'), std::vector<std::string>(600, "pod-with-a-long-name-x"));
   full.detours = {{1, 2}};
+  Annotations notes;
+  notes.outcomes = {{1, Outcome::refused, 404}, {2, Outcome::delivered, 0}};
+  annotate(full, notes);
   ViewChanged large;
   large.added.resize(400, peer);
   std::vector<Sample> all;
@@ -133,6 +136,12 @@ std::vector<Sample> samples() {
       LaneMeasured{peer, "successor", "zmq", true, 1ms, 1us, 1448, {100, 1, 0, 0}, 60s},
       LaneMeasured{peer, "predecessor", "udp", true, {}, {}, 1200, {100, 9, 90, 99}, 60s},
       LaneChanged{peer, false, false, std::nullopt, 2, 1, "why"},
+      ProgramAnswered{{BootId{1}, 1}, {1, Outcome::delivered, 200}, 1, 5ms, true, ""},
+      ProgramAnswered{{BootId{1}, 1}, {1, Outcome::delivered, 0}, 1, 5ms, false, ""},
+      ProgramAnswered{{BootId{1}, 1}, {1, Outcome::timed_out, 503}, 3, 5ms, true, "why"},
+      ProgramAnswered{{BootId{1}, 1}, {1, Outcome::no_program, 0}, 0, 5ms, false, "why"},
+      ProgramAway{true, "http://127.0.0.1:8000/"},
+      ProgramAway{false, "http://127.0.0.1:8000/"},
       Warned{"detail"}};
   for (const NodeEvent& event : node_events) all.push_back(sample_of(event));
   LineFormat format{kSelf};

@@ -26,7 +26,9 @@ void take(Recents& recents, Now now, std::vector<Event> events) { recents.take(n
 }  // namespace
 
 TEST_CASE("a message's way is known as far as this pod heard", "[recents]") {
-  Recents recents{BootId{0x0123456789abcdefULL}};
+  Identity self;
+  self.boot = BootId{0x0123456789abcdefULL};
+  Recents recents{self};
   CHECK_FALSE(recents.find(id_of(7)));
   take(recents, kNow, {Event{Seeded{id_of(7), 1, Address::v4(9)}}, visit(travelled("hello", {}))});
   auto known = recents.find(id_of(7));
@@ -60,7 +62,7 @@ TEST_CASE("a message's way is known as far as this pod heard", "[recents]") {
 TEST_CASE("the messages with the oldest news are forgotten first", "[recents]") {
   RecentsLimits limits;
   limits.messages = 3;
-  Recents recents{kSelf.boot, limits};
+  Recents recents{kSelf, limits};
   for (std::uint64_t i = 1; i <= 3; ++i) take(recents, kNow, {visit(travelled("m", {"x"}, i))});
   take(recents, kNow, {Event{SafeConfirmed{id_of(1), 1}}});  // news of the oldest
   take(recents, kNow, {visit(travelled("m", {"x"}, 4))});
@@ -79,7 +81,7 @@ TEST_CASE("large messages do not take more memory than said, and are cut when sh
   RecentsLimits limits;
   limits.bytes = 1 << 20;
   limits.message_bytes = 1000;
-  Recents recents{kSelf.boot, limits};
+  Recents recents{kSelf, limits};
   std::string large(100'000, 'm');
   large.replace(999, 2, "\xc3\xa9");  // a character across the cut
   for (std::uint64_t i = 1; i <= 50; ++i) take(recents, kNow, {visit(travelled(large, {"x"}, i))});
@@ -94,7 +96,7 @@ TEST_CASE("large messages do not take more memory than said, and are cut when sh
 TEST_CASE("recent messages agree with a dumb twin on random events", "[recents]") {
   RecentsLimits limits;
   limits.messages = 16;
-  Recents recents{kSelf.boot, limits};
+  Recents recents{kSelf, limits};
   std::vector<std::uint64_t> twin;  // newest first
   std::uint64_t state = 1;
   for (int round = 0; round < 20'000; ++round) {
@@ -217,7 +219,7 @@ TEST_CASE("readers on other threads see whole events in order", "[feed][threads]
   FeedLimits limits;
   limits.events = 64;
   Feed feed{kSelf, limits};
-  Recents recents{kSelf.boot};
+  Recents recents{kSelf};
   std::uint64_t from = feed.number();
   std::atomic<bool> done{false};
   std::thread loop{[&] {

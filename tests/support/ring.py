@@ -43,8 +43,12 @@ class Ring:
         with open(self.log(i), "ab") as log:
             self.processes[i] = subprocess.Popen(
                 [self.bin / "podring", "--address", self.addresses[i], "--name", f"pod-{i + 1}",
-                 "--peers", ",".join(self.addresses), *self.flags],
+                 "--peers", ",".join(self.addresses), *self.flags_of(i), *self.flags],
                 stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+
+    def flags_of(self, i):
+        """Of pod i alone."""
+        return []
 
     def log(self, i):
         return pathlib.Path(self.folder.name) / f"{i}.log"
