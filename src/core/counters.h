@@ -26,6 +26,7 @@ struct Counters {
   std::uint64_t expired = 0;
   std::uint64_t receipts_home = 0;    ///< receipts that reached their origin
   std::uint64_t receipts_passed = 0;  ///< receipts that ended past an absent origin, or in time-out
+  std::uint64_t receipts_direct = 0;  ///< handed to an origin that the ring had passed
   std::uint64_t safe = 0;             ///< seeds of this peer confirmed as safe
   std::uint64_t let_go = 0;           ///< custody ended
   std::uint64_t transit_shed_full =

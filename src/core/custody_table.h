@@ -62,6 +62,7 @@ struct alignas(64) CustodyEntry {
     free,
     delivering,  ///< the program beside this pod is asked; then it ends or is queued
     queued,      ///< waits to be sent
+    stranded,    ///< a receipt that passed its origin: it waits for a link to it
     sent,        ///< on a link, not released
     logging,     ///< has ended here; the line must be written before it is acked
   };
@@ -87,7 +88,7 @@ struct alignas(64) CustodyEntry {
   /// Counts against the queue: the successor has not got it yet, or its end waits for the log.
   [[nodiscard]] bool in_queue() const {
     return state == State::queued || state == State::logging || state == State::delivering ||
-           (state == State::sent && rules::sent_counts(received));
+           state == State::stranded || (state == State::sent && rules::sent_counts(received));
   }
   /// What those who wait for acks are told of it, while it is held and has not ended.
   [[nodiscard]] bool is_safe() const { return replica_count + 1U >= envelope.head.copies; }

@@ -172,10 +172,7 @@ void Delivery::arrive_as_receipt(EntryIndex index) {
   const CustodyEntry& entry = custody_[index];
   const EnvelopeHead& head = entry.envelope.head;
   if (passes(entry.sender, local_.address(), head.origin)) return receipt_arrived(index);
-  if (head.time_left_ms == 0) {
-    ++turn_.counters.receipts_passed;
-    return release(index, true);
-  }
+  if (head.time_left_ms == 0) return give_up_receipt(index);
   enqueue(index);
   update_level(index);
 }

@@ -6,6 +6,8 @@
 
 #include <cstdint>
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "core/custody.h"
 #include "core/forward_queue.h"
@@ -18,6 +20,12 @@
 #include "core/turn.h"
 
 namespace podring {
+
+/// A receipt in custody that the ring has carried past its origin.
+struct Stranded {
+  EntryIndex entry = kNoEntry;
+  EnvelopeId id;
+};
 
 /// On which number of which session a copy came.
 struct Arrival {
@@ -52,6 +60,11 @@ class Delivery {
   void expire(EntryIndex index);
   void release(EntryIndex index, bool final);
   void on_written(LogTicket up_to);
+
+  // ---- receipts that passed their origin
+  [[nodiscard]] std::vector<Stranded> take_stranded() { return std::exchange(stranded_, {}); }
+  [[nodiscard]] bool is_stranded(const Stranded& receipt) const;
+  void give_up_receipt(EntryIndex index);
 
   [[nodiscard]] Custody& custody() { return custody_; }
   [[nodiscard]] const Custody& custody() const { return custody_; }
@@ -107,7 +120,8 @@ class Delivery {
   ForwardQueue queue_;
   LogGate gate_;
   SeedClients clients_;
-  std::uint32_t deliveries_ = 0;  // started; the upper half of their numbers
+  std::vector<Stranded> stranded_;  // since they were last taken
+  std::uint32_t deliveries_ = 0;    // started; the upper half of their numbers
   Envelope scratch_;
 };
 

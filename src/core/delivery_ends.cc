@@ -8,8 +8,7 @@ namespace podring {
 
 void Delivery::expire(EntryIndex index) {
   if (custody_[index].envelope.head.ended == End::none) return end(index, End::expired);
-  ++turn_.counters.receipts_passed;
-  release(index, true);
+  give_up_receipt(index);
 }
 
 void Delivery::end(EntryIndex index, End how) {
@@ -74,15 +73,33 @@ void Delivery::on_end_written(EntryIndex index) {
   update_level(index);
 }
 
-/// The receipt has reached or passed its origin's address.
+/// The receipt has reached or passed its origin's address. Passed: the views that it met lack the
+/// origin, which may be alive all the same; it is handed to that address directly.
 void Delivery::receipt_arrived(EntryIndex index) {
-  const Envelope& envelope = custody_[index].envelope;
+  CustodyEntry& entry = custody_[index];
+  const Envelope& envelope = entry.envelope;
   if (envelope.head.id.boot == local_.identity.boot) {
     ++turn_.counters.receipts_home;
     report_end(envelope, envelope.head.ended);
-  } else {
-    ++turn_.counters.receipts_passed;
+    return release(index, true);
   }
+  if (envelope.head.origin == local_.address() || envelope.head.time_left_ms == 0)
+    return give_up_receipt(index);  // its origin was restarted here, or its time is over
+  if (!entry.in_queue()) count_in(entry);
+  entry.state = CustodyEntry::State::stranded;
+  entry.received = false;
+  entry.replica_count = 0;
+  stranded_.push_back({index, envelope.head.id});
+  update_level(index);
+}
+
+bool Delivery::is_stranded(const Stranded& receipt) const {
+  const CustodyEntry& entry = custody_[receipt.entry];
+  return entry.state == CustodyEntry::State::stranded && entry.envelope.head.id == receipt.id;
+}
+
+void Delivery::give_up_receipt(EntryIndex index) {
+  ++turn_.counters.receipts_passed;
   release(index, true);
 }
 

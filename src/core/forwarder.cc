@@ -106,10 +106,25 @@ void Forwarder::send_queue(OutSession& link) {
       first = link.window.end();
     }
     put_in_flight(link, index);
+    ++turn_.counters.hops_sent;
   }
   send_batch(link, codec, first);
   if (link.window.unreceived() > 0 && !link.timers.is_on(LinkTimer::resend))
     link.timers.set(LinkTimer::resend, turn_.steady() + out_.timeout(link, 0));
+}
+
+bool Forwarder::send_one(OutSession& link, EntryIndex index) {
+  const CustodyEntry& entry = delivery_.custody()[index];
+  if (!may_send(link, entry.bytes)) return false;
+  RelayCodec& codec = codecs_.of(link.version);
+  const std::uint64_t first = link.window.end();
+  codec.add(entry.envelope, hand_over_of(entry, link.to));
+  put_in_flight(link, index);
+  ++turn_.counters.receipts_direct;
+  send_batch(link, codec, first);
+  if (!link.timers.is_on(LinkTimer::resend))
+    link.timers.set(LinkTimer::resend, turn_.steady() + out_.timeout(link, 0));
+  return true;
 }
 
 /// To a remote without credit one envelope is offered each time-out, more while it takes them.
@@ -145,7 +160,6 @@ void Forwarder::put_in_flight(OutSession& link, EntryIndex index) {
   entry.sequence = link.window.end();
   ++entry.attempt;
   link.window.push(turn_.steady(), index, entry.bytes);
-  ++turn_.counters.hops_sent;
 }
 
 void Forwarder::send_batch(OutSession& link, RelayCodec& codec, std::uint64_t first) {

@@ -22,6 +22,8 @@ class Forwarder {
 
   /// Sends what waits, as far as the remote has credit; without credit one envelope now and then.
   void send_queue(OutSession& link);
+  /// This entry alone, whatever waits. False: the remote has no credit for it now.
+  bool send_one(OutSession& link, EntryIndex index);
   /// Alone in the view: the next peer is oneself. It adds no replica.
   void hand_to_self();
   /// The retransmission time-out: what the remote does not say it has, oldest first, a frame's

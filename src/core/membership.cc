@@ -88,6 +88,9 @@ void Membership::on_up(Address address, BootId boot, bool leaving, const Contact
 }
 
 bool Membership::on_lost(const Loss& loss, const Contacts& contacts) {
+  const bool is_known = ring().contains(loss.address) || view_.is_named(loss.address) ||
+                        health_.find(loss.address) != nullptr;
+  if (!is_known) return false;  // an origin that was dialled for its receipt: no member, no health
   const bool news = health_.suspect(turn_.steady(), settings_.probe_every, loss.address, loss.boot);
   if (news) ++turn_.counters.suspicions;
   Health& known = health_.at(loss.address);

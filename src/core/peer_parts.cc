@@ -22,6 +22,7 @@ Peer::Parts::Parts(Identity identity, Settings settings, std::uint64_t jitter_se
       in{local, turn},
       delivery{local, turn, codecs, out, in},
       forwarder{local, turn, codecs, delivery, out},
+      returns{turn, delivery, forwarder, out},
       seeds{local, turn, delivery, in},
       links{local, turn, out, in, delivery, forwarder} {}
 
@@ -49,6 +50,7 @@ Outputs& Peer::Parts::flush() {
   } else if (OutSession* link = out.target(); link != nullptr) {
     forwarder.send_queue(*link);
   }
+  returns.run();
   in.write_acks(delivery.queue().credit());
   if (delivery.custody().is_over_bound()) forget_ids();
   deadline_asked = deadline();
@@ -82,7 +84,7 @@ void Peer::Parts::tick() {
 TimePoint Peer::Parts::deadline() const {
   TimePoint at =
       std::min({tick_at, out.next_deadline(), in.next_ack(), links.membership().next_probe(),
-                forwarder.next_deadline(links.membership().alone())});
+                returns.next_deadline(), forwarder.next_deadline(links.membership().alone())});
   return std::max(at, turn.steady());
 }
 

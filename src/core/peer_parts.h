@@ -11,6 +11,7 @@
 #include "core/out_sessions.h"
 #include "core/peer.h"
 #include "core/relay_codec.h"
+#include "core/returns.h"
 #include "core/seeds.h"
 #include "core/turn.h"
 
@@ -42,6 +43,7 @@ struct Peer::Parts {
   InSessions in;
   Delivery delivery;
   Forwarder forwarder;
+  Returns returns;
   Seeds seeds;
   Links links;
   TimePoint tick_at;    // whatever comes in until then

@@ -96,6 +96,8 @@ constexpr CoreCounter kCoreCounters[] = {
      "Receipts that reached this peer as their origin."},
     {"podring_receipts_passed_total", &Counters::receipts_passed,
      "Receipts that ended here because their origin was absent or their time was over."},
+    {"podring_receipts_direct_total", &Counters::receipts_direct,
+     "Receipts handed directly to an origin that the ring had passed."},
     {"podring_safe_total", &Counters::safe, "Seeds of this peer that were confirmed as safe."},
     {"podring_let_go_total", &Counters::let_go, "Envelopes whose custody ended here."},
     {"podring_transit_shed_full_total", &Counters::transit_shed_full,
