@@ -38,6 +38,8 @@ Settings settings_of(const Config& config) {
   settings.drain_linger = config.drain_linger;
   settings.report_visits = config.log_hops;
   settings.deliver = config.delivers();
+  settings.hellos_are_proven = !config.ring_keys.empty();
+  settings.strangers_relay = settings.hellos_are_proven || !config.service.empty();
   return settings;
 }
 
@@ -73,6 +75,7 @@ ZmqOptions zmq_options_of(const Config& config) {
   // A predecessor may have as much under way as the queue takes, and acks, and what is sent again.
   const std::uint64_t unread = std::uint64_t{config.queue_bytes} + 8 * 1024 * 1024;
   options.keys = config.ring_keys;
+  if (is_own_address(config.address)) options.dial_from = config.address;
   options.guard.unread = options.guard.all_unread = std::max(unread, options.guard.unread);
   return options;
 }

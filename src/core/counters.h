@@ -35,6 +35,7 @@ struct Counters {
   std::uint64_t forgotten_early = 0;     ///< ids forgotten at the bound, before their time
   std::uint64_t trace_trimmed = 0;       ///< envelopes whose trace was cut to stay below the bound
   std::uint64_t frames_bad = 0;          ///< could not be parsed, wrong magic, broke a bound
+  std::uint64_t envelopes_refused = 0;   ///< cannot be what they say, or a stranger's
   std::uint64_t frames_no_session = 0;   ///< data on a session unknown here
   std::uint64_t hellos_accepted = 0;
   std::uint64_t hellos_refused = 0;

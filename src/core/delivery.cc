@@ -36,7 +36,22 @@ bool Delivery::is_acceptable(const InSession& session, const RelayFrame& relay) 
          end - std::min(end, window.base()) <= OutSessions::kWindowMax;
 }
 
-void Delivery::on_relay(SessionIndex index, const RelayFrame& relay) {
+/// Whether an envelope can be what it says, and its sender may hand it over (section 10).
+bool Delivery::is_believable(const InSession& session, const EnvelopeHead& head,
+                             bool from_member) const {
+  const bool running = head.ended == End::none;
+  const bool its_own = head.id.boot == session.remote.boot &&
+                       head.origin == session.remote.address && head.hop == 1 && running;
+  if (!rules::may_relay(from_member, its_own)) return false;
+  if (head.hop == 0) return false;
+  if (head.hop == 1 && running && head.id.boot != session.remote.boot) return false;
+  if (head.id.boot == local_.identity.boot && head.id.counter > last_counter_) return false;
+  if (!running) return true;
+  if (head.lap > head.hop) return false;
+  return (head.limit_kind == LimitKind::hops ? head.hop : head.lap) <= head.limit;
+}
+
+void Delivery::on_relay(SessionIndex index, const RelayFrame& relay, bool from_member) {
   in_[index].window.advance_to(relay.floor);
   if (!is_acceptable(in_[index], relay)) {
     ++turn_.counters.frames_bad;
@@ -51,10 +66,13 @@ void Delivery::on_relay(SessionIndex index, const RelayFrame& relay) {
       ++turn_.counters.sequence_repeats;
       session.window.hurry();
       in_.repeat(index, sequence);
-    } else if (codec.read(relay, i, scratch_)) {
-      accept({session.remote.address, index, sequence}, scratch_);
-    } else {
+    } else if (!codec.read(relay, i, scratch_)) {
       ++turn_.counters.frames_bad;
+    } else if (!is_believable(session, scratch_.head, from_member)) {
+      ++turn_.counters.envelopes_refused;  // not acked: a newcomer that views lack is still heard
+      turn_.drop(Shed::What::envelopes_refused);
+    } else {
+      accept({session.remote.address, index, sequence}, scratch_);
     }
   }
 }

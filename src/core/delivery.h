@@ -39,7 +39,10 @@ class Delivery {
   Delivery(const Local& local, Turn& turn, RelayCodecs& codecs, OutSessions& out, InSessions& in);
 
   // ---- coming in
-  void on_relay(SessionIndex index, const RelayFrame& relay);
+  /// `from_member`: what it hands over may be anybody's; else only what it has seeded itself.
+  void on_relay(SessionIndex index, const RelayFrame& relay, bool from_member);
+  /// The newest number that was given to a message of this peer's own.
+  void set_last_counter(std::uint64_t counter) { last_counter_ = counter; }
   /// The envelope is taken, and what it is swapped for is scratch; or it is left as it is.
   void accept(const Arrival& arrival, Envelope& envelope);
   /// A message of this peer's own, with its id; there is room for it.
@@ -83,6 +86,8 @@ class Delivery {
     bool released_any = false;
   };
   // accepting
+  [[nodiscard]] bool is_believable(const InSession& session, const EnvelopeHead& head,
+                                   bool from_member) const;
   [[nodiscard]] bool is_acceptable(const InSession& session, const RelayFrame& relay) const;
   [[nodiscard]] bool admit(const Arrival& arrival, const Envelope& envelope,
                            const Remembered* known);
@@ -121,7 +126,8 @@ class Delivery {
   LogGate gate_;
   SeedClients clients_;
   std::vector<Stranded> stranded_;  // since they were last taken
-  std::uint32_t deliveries_ = 0;    // started; the upper half of their numbers
+  std::uint64_t last_counter_ = 0;
+  std::uint32_t deliveries_ = 0;  // started; the upper half of their numbers
   Envelope scratch_;
 };
 

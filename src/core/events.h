@@ -101,13 +101,14 @@ struct Shed {
     ids_forgotten,
     session_evicted,
     trace_trimmed,
-    seeds_waiting
+    seeds_waiting,
+    envelopes_refused
   };
   What what = What::transit_full;
   std::uint64_t count =
       0;  ///< since the last line of this kind; at most one line a second and kind
 };
-inline constexpr std::size_t kShedKinds = 6;  ///< values of Shed::What
+inline constexpr std::size_t kShedKinds = 7;  ///< values of Shed::What
 struct LeavingStarted {};
 struct HeldAtExit {  ///< one per id, when the grace time ends with custody left
   EnvelopeId id;

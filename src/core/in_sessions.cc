@@ -30,10 +30,12 @@ SessionIndex InSessions::find(RouteId route, std::uint64_t session) const {
   return index != kNoSession && sessions_[index].session == session ? index : kNoSession;
 }
 
-InSessions::Opened InSessions::open(RouteId route, std::uint64_t session, const HelloFrame& hello,
-                                    std::uint8_t version) {
+InSessions::Opened InSessions::open(RouteId route, Address source, std::uint64_t session,
+                                    const HelloFrame& hello, std::uint8_t version) {
   if (const auto found = by_boot_.find(hello.identity.boot); found != by_boot_.end()) {
     const InSession& known = sessions_[found->second];
+    const bool live = turn_.steady() - known.last_heard < local_.settings.silent_after;
+    if (!rules::may_replace(live, known.source == source)) return {Opening::foreign, kNoSession};
     if (session < known.session) return {Opening::late, kNoSession};
     if (session == known.session) {
       if (known.route != route) return {Opening::elsewhere, kNoSession};
@@ -50,6 +52,7 @@ InSessions::Opened InSessions::open(RouteId route, std::uint64_t session, const 
   fresh.route = route;
   fresh.session = session;
   fresh.remote = hello.identity;
+  fresh.source = source;
   fresh.role = hello.role;
   fresh.version = version;
   by_route_[route] = index;

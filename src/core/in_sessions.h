@@ -30,6 +30,7 @@ struct InSession {
   RouteId route = 0;
   std::uint64_t session = 0;
   Identity remote;
+  Address source;  ///< where its connection comes from
   TimePoint last_heard;
   ReceiveWindow window;
 
@@ -54,15 +55,16 @@ class InSessions {
     return session.used && session.generation == waiter.generation;
   }
 
-  enum class Opening : std::uint8_t { taken, late, elsewhere, too_many };
+  enum class Opening : std::uint8_t { taken, late, elsewhere, foreign, too_many };
   struct Opened {
     Opening how = Opening::taken;
     SessionIndex index = kNoSession;
   };
   /// A hello that nothing speaks against. A higher number of the same process, or anything new on
-  /// the same route, takes the place of what was there.
-  [[nodiscard]] Opened open(RouteId route, std::uint64_t session, const HelloFrame& hello,
-                            std::uint8_t version);
+  /// the same route, takes the place of what was there; but a hello from another source than that
+  /// of a live session of this process does not (`foreign`).
+  [[nodiscard]] Opened open(RouteId route, Address source, std::uint64_t session,
+                            const HelloFrame& hello, std::uint8_t version);
   void answer(SessionIndex index, const HelloFrame& hello, Credit credit);
   /// Sessions silent for long are forgotten.
   void forget_silent();

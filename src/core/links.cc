@@ -123,7 +123,7 @@ void Links::lose(OutSession& link, LinkDownReason reason, const std::string& det
 // ---- incoming
 
 /// What speaks against a hello.
-std::optional<Links::Refusal> Links::fault_of(const HelloFrame& hello) const {
+std::optional<Links::Refusal> Links::fault_of(Address source, const HelloFrame& hello) const {
   const Settings& settings = local_.settings;
   if (hello.ring != settings.ring) {
     return Refusal{RefuseCode::wrong_ring,
@@ -140,6 +140,14 @@ std::optional<Links::Refusal> Links::fault_of(const HelloFrame& hello) const {
   }
   if (hello.identity.boot == local_.identity.boot)
     return Refusal{RefuseCode::wrong_address, "this is yourself"};
+  const Address claimed = hello.identity.address;
+  if (hello.role != Role::peer) return std::nullopt;
+  if (claimed.is_unspecified() || claimed == local_.address())
+    return Refusal{RefuseCode::wrong_address, to_string(claimed) + " is no address of yours"};
+  if (!settings.hellos_are_proven && !rules::speaks_for(source, claimed)) {
+    return Refusal{RefuseCode::wrong_address, "your connection comes from " + to_string(source) +
+                                                  ", not from your address " + to_string(claimed)};
+  }
   return std::nullopt;
 }
 
@@ -152,19 +160,33 @@ void Links::refuse_hello(RouteId route, std::uint64_t session, const HelloFrame&
   turn_.emit(HelloRefused{hello.identity, hello.ring, refusal.reason});
 }
 
-void Links::on_hello(RouteId route, std::uint64_t session, const HelloFrame& hello) {
+void Links::on_hello(RouteId route, Address source, std::uint64_t session,
+                     const HelloFrame& hello) {
   if (hello.answer || session == 0) {
     ++turn_.counters.frames_bad;
     return;
   }
-  if (const auto fault = fault_of(hello)) return refuse_hello(route, session, hello, *fault);
-  const auto [how, index] = in_.open(route, session, hello, *local_.common_version(hello));
+  if (const auto fault = fault_of(source, hello))
+    return refuse_hello(route, session, hello, *fault);
+  const auto its_owner = [&](const auto& link) {
+    return link->is_up() && link->remote.boot == hello.identity.boot &&
+           !rules::speaks_for(link->to, hello.identity.address);
+  };
+  if (hello.role == Role::peer && std::any_of(out_.all().begin(), out_.all().end(), its_owner)) {
+    return refuse_hello(route, session, hello,
+                        {RefuseCode::wrong_address, "this process is known at another address"});
+  }
+  const auto [how, index] = in_.open(route, source, session, hello, *local_.common_version(hello));
   switch (how) {
     case InSessions::Opening::late:  // from a session that was given up
       ++turn_.counters.frames_no_session;
       return;
     case InSessions::Opening::elsewhere:
       return;
+    case InSessions::Opening::foreign:
+      return refuse_hello(route, session, hello,
+                          {RefuseCode::wrong_address,
+                           "this process is connected from another address, and answers there"});
     case InSessions::Opening::too_many:
       return refuse_hello(route, session, hello,
                           {RefuseCode::too_many, "too many sessions; try again later"});

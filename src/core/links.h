@@ -36,7 +36,7 @@ class Links {
   void on_refused(OutSession& link, const RefuseFrame& refusal);
 
   // ---- incoming
-  void on_hello(RouteId route, std::uint64_t session, const HelloFrame& hello);
+  void on_hello(RouteId route, Address source, std::uint64_t session, const HelloFrame& hello);
 
   // ---- both
   void on_peer_leaving(Address address, BootId boot);
@@ -66,7 +66,7 @@ class Links {
   void tick_link(LinkId id);
   void tick_greeting(OutSession& link);
   [[nodiscard]] bool is_idle(OutSession& link);
-  [[nodiscard]] std::optional<Refusal> fault_of(const HelloFrame& hello) const;
+  [[nodiscard]] std::optional<Refusal> fault_of(Address source, const HelloFrame& hello) const;
   void refuse_hello(RouteId route, std::uint64_t session, const HelloFrame& hello,
                     const Refusal& refusal);
   void heard_of(const HelloFrame& hello);

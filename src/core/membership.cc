@@ -44,6 +44,12 @@ bool Membership::set_names(std::vector<Address> names, const Contacts& contacts)
   return view_.set_names(std::move(names), live) && rebuild(contacts);
 }
 
+bool Membership::is_member(Address address) const {
+  if (ring().contains(address) || view_.is_named(address)) return true;
+  const auto former = former_.find(address);
+  return former != former_.end() && turn_.steady() < former->second;
+}
+
 bool Membership::drop_dead(const Contacts& contacts) {
   const auto live = [&](Address address) { return is_live(address, contacts); };
   return view_.drop_kept_unless(live) && rebuild(contacts);
@@ -60,6 +66,10 @@ bool Membership::rebuild(const Contacts& contacts) {
     return known.departed && !view_.is_named(address) && contacts.link_to(address) == nullptr;
   });
   if (!change) return false;
+  std::erase_if(former_, [this](const auto& one) { return one.second <= turn_.steady(); });
+  for (const Address& gone : change->removed) {
+    if (former_.size() < kFormerMax) former_[gone] = turn_.steady() + kMemberFor;
+  }
   turn_.emit(std::move(*change));
   health_.erase_if([&](Address address, const Health& known) {
     return !known.departed && !ring().contains(address) && contacts.link_to(address) == nullptr;
@@ -129,6 +139,7 @@ bool Membership::on_hello(Address address, BootId boot, bool leaving, const Cont
 }
 
 bool Membership::on_leaving(Address address, BootId boot) {
+  if (!is_member(address) && health_.find(address) == nullptr) return false;
   Health& known = health_.at(address);
   if (known.boot.value != 0 && known.boot != boot) known = Health{};
   known.boot = boot;

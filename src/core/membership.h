@@ -30,6 +30,9 @@ struct Contacts {
 
 class Membership {
  public:
+  static constexpr Duration kMemberFor = std::chrono::seconds{60};
+  static constexpr std::size_t kFormerMax = 10'000;
+
   Membership(Address self, const Settings& settings, Turn& turn)
       : self_{self}, settings_{settings}, turn_{turn}, view_{self} {}
 
@@ -69,6 +72,9 @@ class Membership {
   [[nodiscard]] std::vector<Address> take_probes(const Contacts& contacts);
   [[nodiscard]] TimePoint next_probe() const { return health_.next_probe(turn_.steady()); }
 
+  /// It is in the view, or was less than kMemberFor ago: views lag.
+  [[nodiscard]] bool is_member(Address address) const;
+
   [[nodiscard]] const View& view() const { return view_; }
   [[nodiscard]] const Ring& ring() const { return view_.ring(); }
   [[nodiscard]] bool alone() const { return ring().size() == 1; }
@@ -104,8 +110,9 @@ class Membership {
   HealthTable health_;
   bool fixed_ = false;
   std::map<Address, PeerHealth::State> reported_;
-  std::optional<Address> successor_;  // as last reported
-  unsigned dial_width_ = 1;           // 1, 2, 4, 8 candidates at once while nobody answers
+  std::map<Address, TimePoint> former_;  // members, and until when they count as such
+  std::optional<Address> successor_;     // as last reported
+  unsigned dial_width_ = 1;              // 1, 2, 4, 8 candidates at once while nobody answers
   TimePoint widened_at_;
 };
 

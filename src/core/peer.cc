@@ -61,7 +61,7 @@ void Peer::on_route_frame(Now now, RouteId route, Address from, ByteView bytes) 
   if (frame.type != FrameType::hello) return parts.on_route_frame(route);
   if (frame.hello.role == Role::client)
     frame.hello.identity.address = from;  // a client has no ring address
-  parts.links.on_hello(route, frame.session, frame.hello);
+  parts.links.on_hello(route, from, frame.session, frame.hello);
   if (parts.links.take_tick_wanted()) parts.tick_at = now.steady;
 }
 

@@ -144,7 +144,9 @@ void Peer::Parts::on_session_frame(SessionIndex index) {
   session.last_heard = turn.steady();
   switch (frame.type) {
     case FrameType::relay:
-      return delivery.on_relay(index, frame.relay);
+      return delivery.on_relay(
+          index, frame.relay,
+          local.settings.strangers_relay || links.membership().is_member(session.remote.address));
     case FrameType::ping:
       return in.on_ping(index, frame.ping, delivery.queue().credit());
     case FrameType::seed:

@@ -72,6 +72,21 @@ namespace podring::rules {
 /// A seed leaves so many slots free, so that a full ring can move.
 [[nodiscard]] constexpr std::size_t bubble() { return 1; }
 
+// ---- who is believed (section 10)
+
+/// A hello speaks for the address that it comes from, and for no other.
+[[nodiscard]] constexpr bool speaks_for(Address source, Address claimed) {
+  return source == claimed;
+}
+/// A live session of a process is replaced by a hello from the same source alone.
+[[nodiscard]] constexpr bool may_replace(bool is_live, bool same_source) {
+  return !is_live || same_source;
+}
+/// Who is no member, and was none lately, hands over its own messages and no others.
+[[nodiscard]] constexpr bool may_relay(bool is_member, bool is_its_own) {
+  return is_member || is_its_own;
+}
+
 // ---- what a program's answer is needed for
 
 /// An envelope goes on when the program beside this pod has answered. A seed does not wait: its

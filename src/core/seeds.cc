@@ -103,7 +103,8 @@ SeedResult Seeds::seed(const SeedRequest& request) {
   const EnvelopeId first{local_.identity.boot, next_counter_};
   turn_.emit(Seeded{first, request.count, request.sender, head.limit_kind, head.limit});
   for (std::uint32_t i = 0; i < request.count; ++i) {
-    envelope.head.id = {local_.identity.boot, next_counter_++};
+    envelope.head.id = {local_.identity.boot, next_counter_};
+    delivery_.set_last_counter(next_counter_++);
     scratch_ = envelope;
     delivery_.accept_seed(scratch_, request.sender);
   }

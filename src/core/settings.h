@@ -37,6 +37,11 @@ struct Settings {
   Duration ack_every = std::chrono::milliseconds{1};
   Duration memory_grace = std::chrono::seconds{10};  ///< remembered longer than its time left
   Duration drain_linger = std::chrono::seconds{5};
+  /// Whoever says hello has proven that it belongs here (a ring key): it is believed.
+  bool hellos_are_proven = false;
+  /// Who is no member may hand over the messages of others, too. Where views lag behind newcomers
+  /// (a name service) it must, or what they are handed waits until the views have them.
+  bool strangers_relay = false;
   bool report_visits = true;
   bool deliver = false;      ///< each visit is a Deliver in the Outputs
   bool takes_status = true;  ///< false: as a release that has no `status` frames

@@ -106,6 +106,15 @@ OwnFd listen_at(Address bind, std::uint16_t port, const std::string& at) {
 
 }  // namespace
 
+bool is_own_address(Address address) {
+  if (address.is_unspecified()) return false;
+  sockaddr_storage at{};
+  const socklen_t size = fill_socket_address(at, address, 0, address.is_v4());
+  const OwnFd socket{::socket(at.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+  return socket.get() >= 0 &&
+         ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&at), size) == 0;
+}
+
 ZmqTransport::ZmqTransport(Loop& loop, const ZmqOptions& options)
     : loop_{loop},
       options_{options},
@@ -180,8 +189,9 @@ void ZmqTransport::open(LinkId id, Link& link) {
                      ZMQ_EVENT_CLOSED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
                      ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH);
   // ZeroMQ's syntax for "from this address": source;destination.
-  const bool from_own = !options_.bind.is_unspecified() && options_.bind.is_v4() == to.is_v4();
-  link.dealer.connect("tcp://" + (from_own ? endpoint(options_.bind, 0) + ";" : std::string{}) +
+  const Address from = options_.dial_from.is_unspecified() ? options_.bind : options_.dial_from;
+  const bool from_own = !from.is_unspecified() && from.is_v4() == to.is_v4();
+  link.dealer.connect("tcp://" + (from_own ? endpoint(from, 0) + ";" : std::string{}) +
                       endpoint(to, options_.dial_port));
   const auto watch = [&](zmq::socket_t& socket, bool is_monitor) {
     const int fd = socket.get(zmq::sockopt::fd);

@@ -24,13 +24,19 @@
 namespace podring {
 
 struct ZmqOptions {
-  Address bind;  ///< unspecified (0.0.0.0 or ::): all addresses; also dialled from, when given
+  Address bind;  ///< unspecified (0.0.0.0 or ::): all addresses
+  /// Links come from there, as a hello is believed for its source. Unspecified: from `bind` when
+  /// that is one address, else from where the kernel chooses.
+  Address dial_from = {};
   std::uint16_t port = 0;       ///< that is bound; 0: any free one
   std::uint16_t dial_port = 0;  ///< of the others; 0: the one that is bound
   GateLimits gate = {};
   zmq_guard::Limits guard = {};
   lane::RingKeys keys = {};  ///< none: plain
 };
+
+/// One of this host's addresses, loopback ones included: a socket can be bound to it.
+[[nodiscard]] bool is_own_address(Address address);
 
 class ZmqTransport final : public Transport {
  public:

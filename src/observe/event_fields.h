@@ -148,6 +148,8 @@ inline std::string_view word_of(Shed::What what) {
       return "trace_trimmed";
     case Shed::What::seeds_waiting:
       return "seeds_waiting";
+    case Shed::What::envelopes_refused:
+      return "envelopes_refused";
   }
   return "transit_full";
 }

@@ -110,6 +110,8 @@ constexpr CoreCounter kCoreCounters[] = {
      "Hand-overs whose trace was cut to stay below the bound."},
     {"podring_frames_bad_total", &Counters::frames_bad,
      "Frames dropped: not parsable, of another magic, or over a bound."},
+    {"podring_envelopes_refused_total", &Counters::envelopes_refused,
+     "Envelopes not taken: they cannot be what they say, or are a stranger's."},
     {"podring_frames_no_session_total", &Counters::frames_no_session,
      "Frames dropped: of a session that is unknown here."},
     {"podring_hellos_accepted_total", &Counters::hellos_accepted, "Incoming hellos accepted."},

@@ -59,7 +59,9 @@ TEST_CASE("origin_gone_laps_still_end", "[delivery][laps]") {
 }
 
 TEST_CASE("lap_counts_from_addresses_under_disagreeing_views", "[delivery][laps]") {
-  Story story{{.hosts = ""}};
+  Settings settings;
+  settings.strangers_relay = true;  // else C takes nothing from D, whom its view never had
+  Story story{{.hosts = "", .settings = settings}};
   story.start('A', "ABCD");
   story.start('B', "BD");  // does not know C
   story.start('C', "AC");  // knows neither the origin nor D

@@ -53,10 +53,10 @@ struct Fixture {
     return link;
   }
   SessionIndex open(RouteId route, std::uint64_t session, std::uint64_t boot) {
-    return in.open(route, session, hello(boot), 1).index;
+    return in.open(route, hello(boot).identity.address, session, hello(boot), 1).index;
   }
   InSessions::Opening how(RouteId route, std::uint64_t session, std::uint64_t boot) {
-    return in.open(route, session, hello(boot), 1).how;
+    return in.open(route, hello(boot).identity.address, session, hello(boot), 1).how;
   }
   std::vector<Bytes> kept;
 };

@@ -314,7 +314,7 @@ class Peer:
     # ---- links and health
 
     def dial(self, address):
-        link = self.links[address] = Link(self.context, address, self.options.port)
+        link = self.links[address] = Link(self.context, self.options.address, address, self.options.port)
         self.poller.register(link.socket, zmq.POLLIN)
         self.poller.register(link.monitor, zmq.POLLIN)
 

@@ -88,7 +88,7 @@ class Inbound:
 class Link:
     """A session that goes out, over a DEALER of its own. `window`: sequence number -> Held, until it is let go."""
 
-    def __init__(self, context, address, port):
+    def __init__(self, context, source, address, port):
         self.address = address
         self.socket = context.socket(zmq.DEALER)
         for option, value in ((zmq.LINGER, 0), (zmq.IMMEDIATE, 1), (zmq.RECONNECT_IVL, -1),
@@ -97,7 +97,7 @@ class Link:
         self.monitor = self.socket.get_monitor_socket(
             zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED | zmq.EVENT_CLOSED
             | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL)
-        self.socket.connect(f"tcp://{address}:{port}")
+        self.socket.connect(f"tcp://{source}:0;{address}:{port}")  # a hello is believed for its source alone
         now = time.monotonic()
         self.give_up_at, self.hello_at = now + HELLO_TIMEOUT, None
         self.session, self.remote = 0, None  # remote: the answer to hello

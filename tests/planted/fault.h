@@ -27,6 +27,8 @@ enum class Fault : std::uint8_t {
   places_never_shrink,
   program_not_waited_for,  ///< an envelope goes on before its program has answered
   every_answer_is_yes,     ///< what the program did not take is called delivered
+  any_address_believed,    ///< a hello may name any address, and replace any session
+  strangers_relay,         ///< who is no member may hand over anything
 };
 
 /// What is wrong with the lane (tests/planted/lane/rules.h).

@@ -14,8 +14,10 @@ Storm::Storm(std::uint64_t number, Size size)
     : random_(number * 0x9e3779b97f4a7c15ULL + 0x5eed),
       size_(size),
       lane_random_(number * 0x9e3779b97f4a7c15ULL + 0x1a7e),
+      liar_random_(number * 0x9e3779b97f4a7c15ULL + 0x11a2),
       program_random_(number * 0x9e3779b97f4a7c15ULL + 0x9106) {
   programs_ = number % 5 == 2;
+  liars_ = number % 3 == 1;
   statuses_ = number % 2 == 0;
   lanes_ = number / 2 % 4 == 1;
   const bool large = size == Size::large;
@@ -147,6 +149,7 @@ void Storm::plan(SimNet& net) {
   for (int i = 0; i < seeds_; ++i) plan_seed(net, net.now() + between(0ms, length_));
   for (int i = 0; i < faults_; ++i) after(net, between(0ms, length_), [this, &net] { fault(net); });
   if (lanes_) plan_lanes(net);
+  if (liars_ && lane_ == Lane::stream) plan_liars(net);
   for (std::uint64_t left = programs_ ? program_random_.below(6) : 0; left > 0; --left) {
     after(net,
           Duration{static_cast<Duration::rep>(

@@ -46,6 +46,8 @@ class Storm {
   void plan_seed(SimNet& net, TimePoint at, Pid where = -1);
   void plan_fault(SimNet& net, TimePoint at);
   void fault(SimNet& net);
+  void plan_liars(SimNet& net);
+  void lie(SimNet& net);
   void draw_program(ProcessOptions& options);
   void program_fault(SimNet& net);
   void draw_lanes();
@@ -89,6 +91,9 @@ class Storm {
   std::uint32_t lane_window_ = 0;
   std::uint32_t datagram_max_ = 0;
   std::uint32_t path_max_ = 0;
+  bool liars_ = false;  // likewise: somebody outside the view says what is not so
+  SplitMix liar_random_;
+  RouteId liar_route_ = 1U << 31;
   bool programs_ = false;  // likewise: peers ask the programs beside them
   SplitMix program_random_;
   bool statuses_ = false;  // peers tell of themselves; of a number, so that it draws nothing

@@ -42,6 +42,8 @@ inline constexpr std::array kMutations{
     NamedMutation{"places_never_shrink", planted::Fault::places_never_shrink},
     NamedMutation{"program_not_waited_for", planted::Fault::program_not_waited_for},
     NamedMutation{"every_answer_is_yes", planted::Fault::every_answer_is_yes},
+    NamedMutation{"any_address_believed", planted::Fault::any_address_believed},
+    NamedMutation{"strangers_relay", planted::Fault::strangers_relay},
     NamedMutation{"any_token", planted::LaneFault::any_token},
     NamedMutation{"damaged_taken", planted::LaneFault::damaged_taken},
     NamedMutation{"unproven_lane", planted::LaneFault::unproven_lane},

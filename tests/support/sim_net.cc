@@ -205,6 +205,15 @@ SeedResult SimNet::seed(Pid pid, const SeedRequest& request) {
   return result;
 }
 
+void SimNet::forge(Host from, RouteId route, Pid to, Bytes frame) {
+  if (!alive(to)) return;
+  if (tracing()) trace_frame(-1, host(to), false, frame, "forged");
+  deliver(to, {.kind = Item::Kind::route_frame,
+               .number = route,
+               .from = address_of(from),
+               .bytes = std::move(frame)});
+}
+
 // ---- turns
 // ----------------------------------------------------------------------------------------
 

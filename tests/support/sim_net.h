@@ -136,6 +136,8 @@ class SimNet {
   /// SIGTERM; the process exits when it may, or when `grace` is over.
   void leave(Pid pid, Duration grace);
   SeedResult seed(Pid pid, const SeedRequest& request);
+  /// A frame that no peer has sent comes to `to` over a connection of a stranger's at `from`.
+  void forge(Host from, RouteId route, Pid to, Bytes frame);
   /// The program beside it; only with ProcessOptions::program. For what is asked from now on.
   ProgramOptions& program(Pid pid) { return *process(pid).options.program; }
 

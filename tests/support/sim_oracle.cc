@@ -42,7 +42,7 @@ void Oracle::on_gone(Pid pid) {
   evaluate();
   Watch& gone = watch(pid);
   for (const EnvelopeId& id : gone.held) {
-    IdState& state = ids_.at(id);
+    IdState& state = state_of(id);
     std::erase(state.holders, pid);
     const std::uint64_t place = gone.places[static_cast<int>(state.rules.copies_on)];
     if (!contains(state.debts, place)) state.debts.push_back(place);
@@ -78,7 +78,7 @@ bool Oracle::has_had(Pid peer, EnvelopeId id, Pid from, std::uint32_t lap) const
   if (found == watch(peer).known.end()) return false;
   const Address x = SimNet::address_of(net_.host(from));
   const Address y = SimNet::address_of(net_.host(peer));
-  return found->second.laps.back() >= lap + (passes(x, y, ids_.at(id).rules.origin) ? 1 : 0);
+  return found->second.laps.back() >= lap + (passes(x, y, state_of(id).rules.origin) ? 1 : 0);
 }
 
 bool Oracle::is_dirty(EnvelopeId id, const IdState& state) const {
@@ -153,7 +153,7 @@ void Oracle::evaluate() {
                      net_.lane_frames_open() == 0;
   for (std::size_t i = 0; i < repairing_.size();) {
     const EnvelopeId id = repairing_[i];
-    IdState& state = ids_.at(id);
+    IdState& state = state_of(id);
     bool paid = state.ended() || state.holders.empty();
     if (!paid) {
       if (quiet) check_beliefs(id, state);
@@ -195,7 +195,7 @@ void Oracle::check_copies(EnvelopeId id, const IdState& state) {
 }
 
 std::string Oracle::describe(EnvelopeId id) const {
-  const IdState& state = ids_.at(id);
+  const IdState& state = state_of(id);
   std::string text = "held by";
   for (const Pid holder : state.holders) text += " " + net_.name(holder);
   if (state.holders.empty()) text += " nobody";
@@ -225,16 +225,16 @@ void Oracle::after_turn(Pid pid) {
         ++before;
         continue;
       }
-      ids_.at(id).holders.push_back(pid);
+      state_of(id).holders.push_back(pid);
     }
     to_check_.insert(to_check_.end(), before, its.held.end());
     for (const EnvelopeId& id : its.held) {
       if (std::binary_search(held.begin(), held.end(), id)) continue;
-      std::erase(ids_.at(id).holders, pid);
+      std::erase(state_of(id).holders, pid);
     }
     std::swap(its.held, held);
   }
-  for (const EnvelopeId& id : to_check_) check_copies(id, ids_.at(id));
+  for (const EnvelopeId& id : to_check_) check_copies(id, state_of(id));
   to_check_.clear();
   const Counters& now = peer.counters();
   if (net_.options().check_steps && now.hops_sent != its.last.hops_sent) check_step(pid, its);
@@ -308,7 +308,7 @@ std::size_t Oracle::held_in_all() const {
 
 void Oracle::check_all_ended() {
   for (const EnvelopeId& id : order_) {
-    const IdState& state = ids_.at(id);
+    const IdState& state = state_of(id);
     if (state.ended() || state.excused) continue;
     net_.fail("never_ended", net_.name_of(id) + " never ended: " + describe(id));
   }

@@ -101,6 +101,14 @@ class Oracle {
   [[nodiscard]] bool is_noticed(const IdState& state) const;
   [[nodiscard]] bool is_dirty(EnvelopeId id, const IdState& state) const;
   [[nodiscard]] std::size_t places_of(const IdState& state, bool with_debts) const;
+  /// Of an id that nobody seeded, the failure is noted and an empty one is made.
+  [[nodiscard]] IdState& state_of(EnvelopeId id) {
+    const auto found = ids_.find(id);
+    if (found != ids_.end()) return found->second;
+    net_.fail("stranger", "nobody seeded " + to_string(id));
+    return ids_[id];
+  }
+  [[nodiscard]] const IdState& state_of(EnvelopeId id) const { return ids_.at(id); }
   [[nodiscard]] Watch& watch(Pid pid) { return watches_[static_cast<std::size_t>(pid)]; }
   [[nodiscard]] const Watch& watch(Pid pid) const {
     return watches_[static_cast<std::size_t>(pid)];

@@ -36,7 +36,7 @@ void Oracle::on_event(Pid pid, const Event& event) {
   if (const auto* visit = std::get_if<Visited>(&event)) {
     on_visit(pid, *visit);
   } else if (const auto* safe = std::get_if<SafeConfirmed>(&event)) {
-    IdState& state = ids_.at(safe->id);
+    IdState& state = state_of(safe->id);
     if (state.confirmed)
       net_.fail("safe_twice", net_.name_of(safe->id) + " is confirmed a second time");
     if (state.origin != pid)
@@ -44,7 +44,7 @@ void Oracle::on_event(Pid pid, const Event& event) {
     state.confirmed = true;
     to_check_.push_back(safe->id);
   } else if (const auto* receipt = std::get_if<ReceiptArrived>(&event)) {
-    IdState& state = ids_.at(receipt->envelope.head.id);
+    IdState& state = state_of(receipt->envelope.head.id);
     ++state.receipts;
     const bool told = receipt->end == End::completed ? state.completed > 0 : state.expired > 0;
     const auto last = annotations_of(receipt->envelope).last_visit;
@@ -146,7 +146,7 @@ void Oracle::on_written(Pid pid, const Event& event) {
   const auto* ended = std::get_if<Ended>(&event);
   if (ended == nullptr) return;
   const EnvelopeHead& head = ended->envelope.head;
-  IdState& state = ids_.at(head.id);
+  IdState& state = state_of(head.id);
   check_outcomes(ended->envelope, pid);
   const bool plain = ended->envelope.detours.empty();
   if (!state.ended()) {

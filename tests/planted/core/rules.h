@@ -44,6 +44,15 @@ using planted::Fault;
 [[nodiscard]] inline bool is_of_session(std::uint64_t its, std::uint64_t session) {
   return its == session || is(Fault::stale_session_acks);
 }
+[[nodiscard]] inline bool speaks_for(Address source, Address claimed) {
+  return source == claimed || is(Fault::any_address_believed);
+}
+[[nodiscard]] inline bool may_replace(bool is_live, bool same_source) {
+  return !is_live || same_source || is(Fault::any_address_believed);
+}
+[[nodiscard]] inline bool may_relay(bool is_member, bool is_its_own) {
+  return is_member || is_its_own || is(Fault::strangers_relay);
+}
 [[nodiscard]] inline bool is_further_site(std::uint64_t site, std::uint64_t own) {
   return site != own || is(Fault::self_hand_over_counts);
 }
