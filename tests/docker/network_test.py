@@ -21,7 +21,7 @@ BIN = pathlib.Path(os.environ.get("PODRING_BIN", SOURCE / "build/release/bin"))
 PROGRAMS = ("podring", "inject", "verify-logs")
 NAME = f"podring-test-{os.getpid()}"  # network, containers and image; several runs do not meet
 ALIAS = "ring.podring.test"
-SIZE_MAX = 30_000_000
+SIZE_MAX = 36_000_000  # 12 MB of them are libcurl and what Debian's build of it loads
 
 
 def docker(*args, check=True, data=None):
